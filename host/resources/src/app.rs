@@ -1,0 +1,146 @@
+//! `kind: App` (berth.dev/v1alpha1): a guest and what it may do.
+
+use crate::{AppId, ByteSize, Namespace, Origin};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// An app: the unit of deployment and identity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct App {
+    /// `metadata.name`.
+    pub id: AppId,
+    /// The tenant.
+    pub namespace: Namespace,
+    /// Absolute path of the guest, a component in a `.wasm` file.
+    pub guest: PathBuf,
+    /// How the ingress reaches it; absent: not exposed, or everywhere if it is the only app of the host.
+    pub http: Option<HttpExposure>,
+    /// What one call and the whole app may use.
+    pub limits: Limits,
+    /// How instances are used.
+    pub instances: Instances,
+    /// WASI grants.
+    pub allow: Allow,
+    /// Name of the Configuration document that applies.
+    pub configuration: Option<String>,
+    /// Where the document stands.
+    pub origin: Origin,
+}
+
+/// What the ingress matches. An app with neither path nor host is reachable at every path.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HttpExposure {
+    /// Path prefixes, each beginning with `/` and matched on whole segments.
+    pub paths: Vec<String>,
+    /// Host name, lower case, without port.
+    pub host: Option<String>,
+}
+
+/// Limits of an app. Every one has a default; none can be switched off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// Linear memory, summed over the memories of one instance.
+    pub memory: ByteSize,
+    /// CPU time of one call.
+    pub cpu_time: Duration,
+    /// Wall time of one call, from admission to the end of the response body.
+    pub timeout: Duration,
+    /// Calls at the same time.
+    pub concurrency: u32,
+    /// Calls that may wait for admission beyond that.
+    pub queue: u32,
+    /// Largest request body.
+    pub request_body: ByteSize,
+    /// Largest response body.
+    pub response_body: ByteSize,
+    /// Log output per second; the burst is ten times this.
+    pub log_rate: ByteSize,
+    /// Elements of a table, summed over the tables of one instance.
+    pub table_elements: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize::mib(64),
+            cpu_time: Duration::from_millis(500),
+            timeout: Duration::from_secs(5),
+            concurrency: 64,
+            queue: 256,
+            // Dapr's own limit is 4 MiB for what it buffers; berth streams bodies.
+            request_body: ByteSize::mib(16),
+            response_body: ByteSize::mib(64),
+            log_rate: ByteSize::kib(64),
+            table_elements: 100_000,
+        }
+    }
+}
+
+/// How instances are used. The default is a fresh instance for every call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instances {
+    /// Calls that one instance serves before it is discarded.
+    pub reuse: u32,
+    /// Calls that one instance serves at the same time (WASI 0.3 guests).
+    pub concurrent: u32,
+}
+
+impl Default for Instances {
+    fn default() -> Self {
+        Self {
+            reuse: 1,
+            concurrent: 1,
+        }
+    }
+}
+
+/// What WASI may reach. Empty: nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Allow {
+    /// Destinations of outgoing HTTP besides apps.
+    pub outbound: Vec<OutboundRule>,
+    /// Directories of the host that the guest sees.
+    pub files: Vec<FileGrant>,
+    /// Environment variables.
+    pub env: BTreeMap<String, String>,
+}
+
+/// One destination: `https://api.stripe.com`, `http://*.example.com:8080`, `http://127.0.0.1:9000`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboundRule {
+    /// `http`, `https`, or either if absent (`*`).
+    pub scheme: Option<Scheme>,
+    /// Host name, `*.suffix`, `*`, or an IP address, lower case.
+    pub host: String,
+    /// Port; absent: the scheme's own.
+    pub port: Option<u16>,
+}
+
+/// Scheme of an outgoing request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain text.
+    Http,
+    /// TLS.
+    Https,
+}
+
+/// A directory of the host under a path of the guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileGrant {
+    /// Absolute directory of the host.
+    pub host: PathBuf,
+    /// Path that the guest sees.
+    pub guest: String,
+    /// What it may do there.
+    pub access: Access,
+}
+
+/// What a guest may do with granted files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// Read only.
+    #[default]
+    Read,
+    /// Read and write.
+    Write,
+}
