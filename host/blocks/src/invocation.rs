@@ -1,0 +1,60 @@
+//! Invocation: calls between apps. Within one host it is a function call into the target's HTTP export.
+
+use crate::Caller;
+use async_trait::async_trait;
+use berth_resources::{AppId, Namespace};
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+
+/// Why a call was not delivered. An answer of the target is never an error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvokeError {
+    /// No such app.
+    #[error("{0}")]
+    NotFound(String),
+    /// Forbidden by access control.
+    #[error("{0}")]
+    Denied(String),
+    /// The request is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// Another attempt may cure it: overloaded, failed before it answered.
+    #[error("{0}")]
+    Unavailable(String),
+    /// No answer in time.
+    #[error("{0}")]
+    Timeout(String),
+    /// Over a limit.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A body that streams.
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+
+/// Why a body broke off.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where a call goes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// The tenant.
+    pub namespace: Namespace,
+    /// The app.
+    pub app: AppId,
+}
+
+/// Carries a call to an app: the runtime for apps of this host, later also other hosts.
+#[async_trait]
+pub trait Invoke: Send + Sync + 'static {
+    /// Sends the request; the answer's body may still stream.
+    async fn invoke(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, InvokeError>;
+}

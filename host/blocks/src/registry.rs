@@ -1,0 +1,131 @@
+//! Which drivers there are, and how a Component document becomes an open backend.
+
+use crate::{pubsub::PubSub, secrets::SecretStore, state::StateStore};
+use berth_resources::{AppId, Namespace};
+use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use std::{any::Any, collections::BTreeMap, path::PathBuf, sync::Arc};
+
+/// What a backend offers. One connection may serve several blocks.
+#[derive(Clone, Default)]
+pub struct Opened {
+    /// State.
+    pub state: Option<Arc<dyn StateStore>>,
+    /// Pub/sub.
+    pub pubsub: Option<Arc<dyn PubSub>>,
+    /// Secrets.
+    pub secrets: Option<Arc<dyn SecretStore>>,
+}
+
+/// What a driver may need besides its metadata.
+#[derive(Debug, Clone)]
+pub struct OpenContext {
+    /// Name of the Component document.
+    pub name: String,
+    /// Its tenant.
+    pub namespace: Namespace,
+    /// Directory for embedded data of this namespace: `<data-dir>/<namespace>`. Exists.
+    pub data_dir: PathBuf,
+    /// Apps of the host, when the backend is private to one; empty: shared.
+    pub apps: Vec<AppId>,
+    /// Connections that several backends share, by identity such as the path of a SQLite file.
+    pub connections: Connections,
+}
+
+/// Why a backend could not be opened: a chain that ends in what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// One metadata entry is wrong.
+    #[error("metadata `{field}`: {message}")]
+    Metadata {
+        /// Name of the entry.
+        field: String,
+        /// What was expected.
+        message: String,
+    },
+    /// The engine refused or cannot be reached.
+    #[error("{0}")]
+    Backend(String),
+}
+
+/// Shared connections by identity. Weak: the last backend that uses one closes it.
+#[derive(Clone, Default)]
+pub struct Connections(
+    Arc<parking_lot::Mutex<BTreeMap<String, std::sync::Weak<dyn Any + Send + Sync>>>>,
+);
+
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.lock().keys()).finish()
+    }
+}
+
+impl Connections {
+    /// The connection with this identity, opened by `open` if nobody has it.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn shared<T: Send + Sync + 'static, E>(
+        &self,
+        identity: &str,
+        open: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        let mut connections = self.0.lock();
+        let existing = connections.get(identity).and_then(std::sync::Weak::upgrade);
+        if let Some(connection) = existing.and_then(|any| any.downcast::<T>().ok()) {
+            return Ok(connection);
+        }
+        let connection = Arc::new(open()?);
+        let any: Arc<dyn Any + Send + Sync> = connection.clone();
+        connections.insert(identity.to_owned(), Arc::downgrade(&any));
+        Ok(connection)
+    }
+}
+
+/// Metadata of a Component, ready for a driver: names in the driver's spelling, values resolved, secrets included.
+pub type Metadata = serde_json::Map<String, serde_json::Value>;
+
+/// One driver: the code behind a backend type.
+pub struct Driver {
+    /// `spec.type`, such as `state.sqlite`.
+    pub kind: &'static str,
+    /// Versions that it serves, such as `v1`.
+    pub versions: &'static [&'static str],
+    /// One line for the reference page.
+    pub summary: &'static str,
+    /// JSON Schema of the metadata struct: fields, types, defaults, docs.
+    pub schema: fn() -> schemars::Schema,
+    /// Checks metadata without opening anything.
+    pub check: fn(&Metadata) -> Result<(), OpenError>,
+    /// Opens the backend.
+    pub open: fn(OpenContext, Metadata) -> BoxFuture<'static, Result<Opened, OpenError>>,
+}
+
+impl Driver {
+    /// Reads a metadata struct; the error names the entry.
+    ///
+    /// # Errors
+    /// [`OpenError::Metadata`] for a missing entry or a wrong value.
+    pub fn parse<T: DeserializeOwned>(metadata: &Metadata) -> Result<T, OpenError> {
+        T::deserialize(serde_json::Value::Object(metadata.clone())).map_err(|error| {
+            OpenError::Metadata {
+                field: String::new(),
+                message: error.to_string(),
+            }
+        })
+    }
+}
+
+/// All drivers of this build.
+#[derive(Default)]
+pub struct Registry(pub Vec<Driver>);
+
+impl Registry {
+    /// The driver of a type.
+    #[must_use]
+    pub fn driver(&self, kind: &str) -> Option<&Driver> {
+        self.0
+            .iter()
+            .find(|driver| driver.kind.eq_ignore_ascii_case(kind))
+    }
+}
