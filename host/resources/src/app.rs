@@ -12,6 +12,8 @@ pub struct App {
     pub namespace: Namespace,
     /// Absolute path of the guest, a component in a `.wasm` file.
     pub guest: PathBuf,
+    /// Where `spec.guest` stands: the place of errors about the guest itself.
+    pub guest_origin: Origin,
     /// How the ingress reaches it; absent: not exposed, or everywhere if it is the only app of the host.
     pub http: Option<HttpExposure>,
     /// What one call and the whole app may use.

@@ -12,6 +12,8 @@ pub struct Component {
     pub namespace: Namespace,
     /// `spec.type`.
     pub kind: ComponentType,
+    /// Where `spec.type` stands: the place of errors about a type that no driver serves.
+    pub type_origin: Origin,
     /// `spec.version`, `v1` if absent.
     pub version: String,
     /// `spec.metadata` in the order of the document.

@@ -13,6 +13,8 @@ pub struct Configuration {
     pub secret_scopes: Vec<SecretScope>,
     /// `spec.tracing`.
     pub tracing: Option<Tracing>,
+    /// Given by `--config`: applies to every app of the namespace that names no configuration.
+    pub by_default: bool,
     /// Where the document stands.
     pub origin: Origin,
 }

@@ -10,9 +10,11 @@
 mod app;
 mod component;
 mod configuration;
+mod load;
 mod names;
 mod origin;
 mod resiliency;
+mod resources;
 mod subscription;
 mod units;
 
@@ -21,8 +23,10 @@ pub use app::{
 };
 pub use component::{Component, ComponentType, MetadataItem, MetadataValue};
 pub use configuration::{Configuration, DefaultAccess, SecretScope, Tracing};
+pub use load::load;
 pub use names::{AppId, InvalidName, Namespace};
 pub use origin::{Diagnostic, Origin, Severity};
-pub use resiliency::{Backoff, Resiliency, RetryPolicy};
+pub use resiliency::{Backoff, Matching, Resiliency, RetryPolicy};
+pub use resources::{HttpEndpoint, LoadOptions, Loaded, Resources, Source};
 pub use subscription::{BulkSettings, Rule, Subscription};
 pub use units::{ByteSize, Secret};

@@ -1,11 +1,13 @@
 //! Where something stands, and what is wrong with it.
 
+use serde::{Serialize, Serializer};
 use std::{fmt, path::Path, sync::Arc};
 
 /// A place in a file: line and column count from 1. Line 0: the file as a whole, or no file (`<defaults>`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Origin {
     /// The file, as the user named it.
+    #[serde(serialize_with = "display_path")]
     pub file: Arc<Path>,
     /// Line, from 1.
     pub line: u32,
@@ -35,6 +37,11 @@ impl Origin {
     }
 }
 
+/// A path that is not Unicode must not make a report fail.
+fn display_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
@@ -47,7 +54,8 @@ impl fmt::Display for Origin {
 }
 
 /// Whether a finding stops the deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Nothing runs until it is mended.
     Error,
@@ -56,7 +64,7 @@ pub enum Severity {
 }
 
 /// One finding about a document.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Diagnostic {
     /// Where.
     pub origin: Origin,

@@ -1,7 +1,7 @@
 //! `kind: Resiliency` (dapr.io/v1alpha1): parsed and validated; the policies for deliveries apply, others not yet.
 
 use crate::{AppId, Namespace, Origin};
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 /// A resiliency document.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,8 +14,37 @@ pub struct Resiliency {
     pub scopes: Vec<AppId>,
     /// Retry of deliveries by pub/sub backend: `targets.components.<name>.inbound.retry`, resolved to the policy.
     pub inbound_retries: Vec<(String, RetryPolicy)>,
+    /// Backends with an entry of their own below `targets.components`. As in Dapr such an entry, even one without a
+    /// retry, keeps the default policies away from that backend.
+    pub targeted: Vec<String>,
+    /// The retries among the policies whose name makes them a default, such as `DefaultRetryPolicy`.
+    pub default_retries: Vec<(String, RetryPolicy)>,
     /// Where the document stands.
     pub origin: Origin,
+}
+
+impl Resiliency {
+    /// The retry of deliveries from this pub/sub backend: its own entry, else the most specific default policy.
+    #[must_use]
+    pub fn inbound_retry(&self, pubsub: &str) -> Option<&RetryPolicy> {
+        const DEFAULTS: [&str; 4] = [
+            "DefaultPubsubComponentInboundRetryPolicy",
+            "DefaultComponentInboundRetryPolicy",
+            "DefaultComponentRetryPolicy",
+            "DefaultRetryPolicy",
+        ];
+        if self.targeted.iter().any(|name| name == pubsub) {
+            return named(&self.inbound_retries, pubsub);
+        }
+        DEFAULTS
+            .iter()
+            .find_map(|name| named(&self.default_retries, name))
+    }
+}
+
+fn named<'p>(policies: &'p [(String, RetryPolicy)], name: &str) -> Option<&'p RetryPolicy> {
+    let found = policies.iter().find(|(known, _)| known == name);
+    found.map(|(_, policy)| policy)
 }
 
 /// When to try again.
@@ -25,6 +54,45 @@ pub struct RetryPolicy {
     pub backoff: Backoff,
     /// Attempts after the first; absent: without end.
     pub max_retries: Option<u32>,
+    /// Which answers are worth another attempt; absent: every failure.
+    pub matching: Option<Matching>,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            backoff: Backoff::Constant(Duration::from_secs(5)),
+            max_retries: None,
+            matching: None,
+        }
+    }
+}
+
+/// Answers that are worth another attempt. A list that is absent matches every status of its protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Matching {
+    /// `httpStatusCodes`: 100 to 599.
+    pub http: Option<Vec<RangeInclusive<u16>>>,
+    /// `gRPCStatusCodes`: 0 to 16.
+    pub grpc: Option<Vec<RangeInclusive<u16>>>,
+}
+
+impl Matching {
+    /// Whether an HTTP answer with this status is worth another attempt.
+    #[must_use]
+    pub fn http_status(&self, status: u16) -> bool {
+        matches(self.http.as_deref(), status)
+    }
+
+    /// Whether a gRPC answer with this code is worth another attempt.
+    #[must_use]
+    pub fn grpc_code(&self, code: u16) -> bool {
+        matches(self.grpc.as_deref(), code)
+    }
+}
+
+fn matches(ranges: Option<&[RangeInclusive<u16>]>, code: u16) -> bool {
+    ranges.is_none_or(|ranges| ranges.iter().any(|range| range.contains(&code)))
 }
 
 /// How the pause between attempts grows.

@@ -12,6 +12,8 @@ pub struct Subscription {
     pub namespace: Namespace,
     /// `spec.pubsubname`.
     pub pubsub: String,
+    /// Where `spec.pubsubname` stands: the place of errors about a backend that does not exist.
+    pub pubsub_origin: Origin,
     /// `spec.topic`.
     pub topic: String,
     /// Tried in order; the first match wins.

@@ -25,7 +25,7 @@ impl fmt::Display for ByteSize {
         const UNITS: [(u64, &str); 3] = [(1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")];
         match UNITS
             .iter()
-            .find(|(size, _)| self.0 > 0 && self.0 % size == 0)
+            .find(|(size, _)| self.0 > 0 && self.0.is_multiple_of(*size))
         {
             Some((size, unit)) => write!(f, "{}{unit}", self.0 / size),
             None => write!(f, "{}", self.0),
