@@ -1,10 +1,13 @@
 //! Which drivers there are, and how a Component document becomes an open backend.
 
+pub mod metadata;
+
 use crate::{pubsub::PubSub, secrets::SecretStore, state::StateStore};
 use berth_resources::{AppId, Namespace};
 use futures::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use std::{any::Any, collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{any::Any, collections::BTreeMap, future::Future, path::PathBuf, sync::Arc};
 
 /// What a backend offers. One connection may serve several blocks.
 #[derive(Clone, Default)]
@@ -85,6 +88,10 @@ impl Connections {
 /// Metadata of a Component, ready for a driver: names in the driver's spelling, values resolved, secrets included.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
 
+/// Opens a backend from resolved metadata.
+pub type Open =
+    dyn Fn(OpenContext, Metadata) -> BoxFuture<'static, Result<Opened, OpenError>> + Send + Sync;
+
 /// One driver: the code behind a backend type.
 pub struct Driver {
     /// `spec.type`, such as `state.sqlite`.
@@ -98,21 +105,52 @@ pub struct Driver {
     /// Checks metadata without opening anything.
     pub check: fn(&Metadata) -> Result<(), OpenError>,
     /// Opens the backend.
-    pub open: fn(OpenContext, Metadata) -> BoxFuture<'static, Result<Opened, OpenError>>,
+    pub open: Box<Open>,
 }
 
 impl Driver {
-    /// Reads a metadata struct; the error names the entry.
-    ///
-    /// # Errors
-    /// [`OpenError::Metadata`] for a missing entry or a wrong value.
-    pub fn parse<T: DeserializeOwned>(metadata: &Metadata) -> Result<T, OpenError> {
-        T::deserialize(serde_json::Value::Object(metadata.clone())).map_err(|error| {
-            OpenError::Metadata {
-                field: String::new(),
-                message: error.to_string(),
-            }
-        })
+    /// A driver whose metadata is the struct `M`: give an `async fn open(OpenContext, M) -> Result<Opened, OpenError>`.
+    pub fn new<M, F>(
+        kind: &'static str,
+        versions: &'static [&'static str],
+        summary: &'static str,
+        open: impl Fn(OpenContext, M) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        M: DeserializeOwned + JsonSchema + Send + 'static,
+        F: Future<Output = Result<Opened, OpenError>> + Send + 'static,
+    {
+        Self {
+            kind,
+            versions,
+            summary,
+            schema: || schemars::schema_for!(M),
+            check: |metadata| metadata::parse::<M>(metadata).map(drop),
+            open: Box::new(move |context, metadata| match metadata::parse(&metadata) {
+                Ok(metadata) => Box::pin(open(context, metadata)),
+                Err(error) => Box::pin(std::future::ready(Err(error))),
+            }),
+        }
+    }
+
+    /// Names of the metadata entries, in the driver's spelling.
+    #[must_use]
+    pub fn metadata_names(&self) -> Vec<String> {
+        let schema = (self.schema)();
+        let properties = schema
+            .get("properties")
+            .and_then(serde_json::Value::as_object);
+        properties
+            .map(|names| names.keys().cloned().collect())
+            .unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
@@ -127,5 +165,13 @@ impl Registry {
         self.0
             .iter()
             .find(|driver| driver.kind.eq_ignore_ascii_case(kind))
+    }
+
+    /// The types that this build serves, sorted.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<&'static str> {
+        let mut kinds: Vec<_> = self.0.iter().map(|driver| driver.kind).collect();
+        kinds.sort_unstable();
+        kinds
     }
 }
