@@ -8,11 +8,34 @@
 //! One module per block; each shows its trait, its one error enum and its request types. Doors hold a [`Blocks`] and a
 //! [`Caller`]; drivers implement the traits and are listed in a [`Registry`].
 
+mod backend;
+mod blocks;
 mod caller;
+pub mod cloudevents;
+pub mod delivery;
+mod handles;
 pub mod invocation;
+mod keys;
+pub mod limits;
+pub mod open;
+mod pipeline;
 pub mod pubsub;
 pub mod registry;
+mod scopes;
 pub mod secrets;
 pub mod state;
 
+pub use backend::{Backend, Backends, Block, Failure, Opening};
+pub use blocks::{BackendStatus, Blocks, Health, VisibleBackend};
 pub use caller::Caller;
+pub use cloudevents::CloudEvent;
+pub use delivery::{
+    Deliver, Deliveries, Delivery, DeliveryOutcome, PlannedSubscription, RunningSubscription,
+};
+pub use handles::{
+    BulkMessage, DeleteItem, Invoker, Message, PublishOptions, Publisher, Secrets, SetItem, State,
+    StateOperation, Topics,
+};
+pub use keys::KeyPrefix;
+pub use open::{OpenPlan, check, embedded_defaults, open};
+pub use scopes::{TopicRules, TopicScopes, TopicUse, topic_list};

@@ -1,0 +1,267 @@
+//! Open backends and what each app may do with them.
+
+use crate::{
+    keys::KeyPrefix,
+    pipeline::Calls,
+    pubsub::{PubSub, PubSubError},
+    registry::Opened,
+    scopes::{SecretRules, TopicRules},
+};
+use berth_resources::{AppId, ComponentType, Namespace, SecretScope};
+use parking_lot::RwLock;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+/// The building block that a backend serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Block {
+    /// `state.*`
+    State,
+    /// `pubsub.*`
+    PubSub,
+    /// `secretstores.*`
+    Secrets,
+    /// Calls between apps: no document, served by the host itself.
+    Invocation,
+}
+
+impl Block {
+    /// The block of a type such as `state.redis`; `None` for a block that berth does not have.
+    #[must_use]
+    pub fn of(kind: &ComponentType) -> Option<Self> {
+        match kind.block() {
+            "state" => Some(Self::State),
+            "pubsub" => Some(Self::PubSub),
+            "secretstores" => Some(Self::Secrets),
+            _ => None,
+        }
+    }
+
+    /// What messages call a backend of this block.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::State => "state store",
+            Self::PubSub => "pub/sub backend",
+            Self::Secrets => "secret store",
+            Self::Invocation => "invocation of",
+        }
+    }
+}
+
+/// Why a backend that is listed cannot be used.
+pub type Failure = Arc<str>;
+
+/// What stands behind a backend.
+#[derive(Clone)]
+pub enum Opening {
+    /// One for all apps.
+    Shared(Opened),
+    /// One for each app, since its metadata names the app.
+    PerApp(BTreeMap<AppId, Opened>),
+    /// Could not be opened, and `ignoreErrors` lets the host run without it.
+    Failed(Failure),
+}
+
+impl Opening {
+    fn of(&self, app: &AppId) -> Result<Opened, Failure> {
+        match self {
+            Self::Shared(opened) => Ok(opened.clone()),
+            Self::PerApp(apps) => apps
+                .get(app)
+                .cloned()
+                .ok_or_else(|| format!("not opened for app \"{app}\"").into()),
+            Self::Failed(reason) => Err(reason.clone()),
+        }
+    }
+}
+
+/// A configured backend: what is open, and the rules of its document.
+pub struct Backend {
+    /// `metadata.name` of the document.
+    pub name: Arc<str>,
+    /// The tenant.
+    pub namespace: Namespace,
+    /// `spec.type`.
+    pub kind: ComponentType,
+    /// `spec.version`.
+    pub version: String,
+    /// Apps that may use it; empty: all of the namespace.
+    pub scopes: Vec<AppId>,
+    /// How keys are told apart between apps.
+    pub key_prefix: KeyPrefix,
+    /// Which app may use which topic.
+    pub topics: TopicRules,
+    /// `consumerID`; absent: the app ID.
+    pub consumer_id: Option<String>,
+    /// What stands before every topic on the wire.
+    pub topic_prefix: String,
+    /// The open connection.
+    pub opening: Opening,
+}
+
+impl Backend {
+    /// A backend with no rules of its own, open to every app of the namespace.
+    #[must_use]
+    pub fn open_to_all(name: &str, namespace: Namespace, kind: &str, opened: Opened) -> Self {
+        Self {
+            name: name.into(),
+            namespace,
+            kind: ComponentType(kind.to_owned()),
+            version: "v1".to_owned(),
+            scopes: Vec::new(),
+            key_prefix: KeyPrefix::AppId,
+            topics: TopicRules::default(),
+            consumer_id: None,
+            topic_prefix: String::new(),
+            opening: Opening::Shared(opened),
+        }
+    }
+
+    /// Whether an app of the same namespace may use it.
+    #[must_use]
+    pub fn visible_to(&self, app: &AppId) -> bool {
+        self.scopes.is_empty() || self.scopes.contains(app)
+    }
+}
+
+/// A backend as an app sees it: every rule is evaluated once, when the app first uses it.
+pub(crate) struct Grant {
+    pub(crate) opened: Result<Opened, Failure>,
+    /// `<app>||`, or empty.
+    pub(crate) key_prefix: String,
+    pub(crate) topics: TopicRules,
+    pub(crate) topic_prefix: String,
+    /// Consumer group of the app.
+    pub(crate) group: String,
+    pub(crate) secrets: SecretRules,
+    pub(crate) calls: Calls,
+}
+
+impl Grant {
+    /// The broker; the caller has seen that the backend is open.
+    pub(crate) fn broker(&self) -> Result<&Arc<dyn PubSub>, PubSubError> {
+        let opened = self
+            .opened
+            .as_ref()
+            .ok()
+            .and_then(|opened| opened.pubsub.as_ref());
+        opened.ok_or_else(|| {
+            PubSubError::Unavailable(format!("\"{}\" serves no topics", self.calls.backend))
+        })
+    }
+}
+
+/// A backend and the grants made of it. Grants are as many as the namespace has apps.
+struct Listed {
+    backend: Arc<Backend>,
+    grants: RwLock<HashMap<AppId, Arc<Grant>>>,
+}
+
+/// An immutable set of backends: replaced whole, so that a call sees either the old or the new one.
+#[derive(Default)]
+pub struct Backends {
+    namespaces: HashMap<Namespace, BTreeMap<Arc<str>, Listed>>,
+    secret_scopes: HashMap<Namespace, HashMap<AppId, Vec<SecretScope>>>,
+}
+
+impl Backends {
+    /// Adds a backend; one of the same name in the same namespace is replaced.
+    pub fn insert(&mut self, backend: Backend) {
+        let names = self
+            .namespaces
+            .entry(backend.namespace.clone())
+            .or_default();
+        let listed = Listed {
+            grants: RwLock::default(),
+            backend: Arc::new(backend),
+        };
+        names.insert(listed.backend.name.clone(), listed);
+    }
+
+    /// Sets what the configuration of an app says about secrets.
+    pub fn restrict_secrets(&mut self, namespace: Namespace, app: AppId, scopes: Vec<SecretScope>) {
+        self.secret_scopes
+            .entry(namespace)
+            .or_default()
+            .insert(app, scopes);
+    }
+
+    /// All backends, by namespace and name.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<Backend>> {
+        let mut all: Vec<_> = self
+            .namespaces
+            .values()
+            .flat_map(BTreeMap::values)
+            .map(|listed| listed.backend.clone())
+            .collect();
+        all.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        all
+    }
+
+    /// A backend by its name.
+    #[must_use]
+    pub fn find(&self, namespace: &Namespace, name: &str) -> Option<&Arc<Backend>> {
+        Some(&self.namespaces.get(namespace)?.get(name)?.backend)
+    }
+
+    /// Names of the backends of a block that an app may use.
+    pub(crate) fn names(&self, namespace: &Namespace, app: &AppId, block: Block) -> Vec<Arc<str>> {
+        let listed = self
+            .namespaces
+            .get(namespace)
+            .into_iter()
+            .flat_map(BTreeMap::values);
+        listed
+            .map(|listed| &listed.backend)
+            .filter(|backend| Block::of(&backend.kind) == Some(block) && backend.visible_to(app))
+            .map(|backend| backend.name.clone())
+            .collect()
+    }
+
+    /// What an app may do with a backend; `None`: not visible.
+    pub(crate) fn grant(
+        &self,
+        namespace: &Namespace,
+        app: &AppId,
+        block: Block,
+        name: &str,
+    ) -> Option<Arc<Grant>> {
+        let listed = self.namespaces.get(namespace)?.get(name)?;
+        if let Some(grant) = listed.grants.read().get(app)
+            && grant.calls.block == block
+        {
+            return Some(grant.clone());
+        }
+        let backend = &listed.backend;
+        if Block::of(&backend.kind) != Some(block) || !backend.visible_to(app) {
+            return None;
+        }
+        let grant = Arc::new(self.evaluate(backend, app, block));
+        listed.grants.write().insert(app.clone(), grant.clone());
+        Some(grant)
+    }
+
+    fn evaluate(&self, backend: &Backend, app: &AppId, block: Block) -> Grant {
+        let namespace = &backend.namespace;
+        let scopes = self
+            .secret_scopes
+            .get(namespace)
+            .and_then(|apps| apps.get(app));
+        Grant {
+            opened: backend.opening.of(app),
+            key_prefix: backend.key_prefix.of(namespace, app, &backend.name),
+            topics: backend.topics.clone(),
+            topic_prefix: backend.topic_prefix.clone(),
+            group: backend.consumer_id.as_ref().map_or_else(
+                || app.to_string(),
+                |id| crate::open::templates::expand_app(id, namespace, app),
+            ),
+            secrets: SecretRules::new(scopes.map_or(&[][..], Vec::as_slice), &backend.name),
+            calls: Calls::new(block, namespace, app, &backend.name, &backend.kind.0),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What doors hold.
+
+use crate::{
+    Caller,
+    backend::{Backend, Backends, Block, Grant, Opening},
+    handles::{Invoker, Publisher, Secrets, State, Topics},
+    invocation::Invoke,
+    pipeline::{BlockError, Calls},
+};
+use arc_swap::ArcSwap;
+use berth_resources::{AppId, ComponentType, Namespace};
+use parking_lot::RwLock;
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+/// The building blocks of a host. Cheap to clone; all clones see the same backends.
+#[derive(Clone, Default)]
+pub struct Blocks(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    backends: ArcSwap<Backends>,
+    invoke: OnceLock<Arc<dyn Invoke>>,
+    invocations: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Calls>>>>,
+}
+
+/// A backend that an app may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisibleBackend {
+    /// Name of the document.
+    pub name: String,
+    /// `spec.type`.
+    pub kind: ComponentType,
+    /// The building block.
+    pub block: Block,
+}
+
+/// A backend as people see it in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendStatus {
+    /// The tenant.
+    pub namespace: Namespace,
+    /// Name of the document.
+    pub name: String,
+    /// `spec.type`.
+    pub kind: ComponentType,
+    /// `spec.version`.
+    pub version: String,
+    /// Apps that may use it; empty: all of the namespace.
+    pub scopes: Vec<AppId>,
+    /// Whether it works.
+    pub health: Health,
+}
+
+/// Whether a backend works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It answered.
+    Healthy,
+    /// It is open, but did not answer; why.
+    Unhealthy(String),
+    /// It could not be opened; why.
+    Failed(String),
+}
+
+/// How long a listing waits for one backend.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Blocks {
+    /// No backends, no invocation.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Replaces all backends. Calls that run keep the backend that they began with.
+    pub fn swap(&self, backends: Backends) {
+        self.0.backends.store(Arc::new(backends));
+    }
+
+    /// Sets who carries invocations; the first one stays.
+    pub fn set_invoke(&self, invoke: Arc<dyn Invoke>) {
+        if self.0.invoke.set(invoke).is_err() {
+            tracing::warn!("invocation is already connected; the second target is ignored");
+        }
+    }
+
+    /// A state store, resolved at each call.
+    #[must_use]
+    pub fn state(&self, caller: &Arc<Caller>, store: &str) -> State {
+        State::new(self.clone(), caller.clone(), store)
+    }
+
+    /// A pub/sub backend to publish to, resolved at each call.
+    #[must_use]
+    pub fn publisher(&self, caller: &Arc<Caller>, pubsub: &str) -> Publisher {
+        Publisher::new(self.clone(), caller.clone(), pubsub)
+    }
+
+    /// A secret store, resolved at each call.
+    #[must_use]
+    pub fn secrets(&self, caller: &Arc<Caller>, store: &str) -> Secrets {
+        Secrets::new(self.clone(), caller.clone(), store)
+    }
+
+    /// Calls to other apps.
+    #[must_use]
+    pub fn invoker(&self, caller: &Arc<Caller>) -> Invoker {
+        Invoker::new(self.clone(), caller.clone())
+    }
+
+    /// The topics of a pub/sub backend as the people who run the host see them.
+    #[must_use]
+    pub fn topics(&self, namespace: &Namespace, pubsub: &str) -> Topics {
+        Topics::new(self.clone(), namespace.clone(), pubsub)
+    }
+
+    /// What an app may use: for checks at deployment and for listings.
+    #[must_use]
+    pub fn visible(&self, namespace: &Namespace, app: &AppId) -> Vec<VisibleBackend> {
+        let backends = self.0.backends.load();
+        let visible = backends
+            .list()
+            .into_iter()
+            .filter(|backend| &backend.namespace == namespace && backend.visible_to(app));
+        visible
+            .filter_map(|backend| {
+                Some(VisibleBackend {
+                    name: backend.name.to_string(),
+                    kind: backend.kind.clone(),
+                    block: Block::of(&backend.kind)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Every backend and whether it works.
+    pub async fn backends(&self) -> Vec<BackendStatus> {
+        let listed = self.snapshot().list();
+        futures::future::join_all(listed.iter().map(|backend| status(backend))).await
+    }
+
+    /// The backends of this moment.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Backends> {
+        self.0.backends.load_full()
+    }
+
+    pub(crate) fn invoke(&self) -> Option<&Arc<dyn Invoke>> {
+        self.0.invoke.get()
+    }
+
+    /// The calls that an app makes to other apps.
+    pub(crate) fn invocations(&self, namespace: &Namespace, app: &AppId) -> Arc<Calls> {
+        if let Some(calls) = self
+            .0
+            .invocations
+            .read()
+            .get(namespace)
+            .and_then(|apps| apps.get(app))
+        {
+            return calls.clone();
+        }
+        let mut invocations = self.0.invocations.write();
+        let apps = invocations.entry(namespace.clone()).or_default();
+        let new = || {
+            Arc::new(Calls::new(
+                Block::Invocation,
+                namespace,
+                app,
+                "apps",
+                "invocation",
+            ))
+        };
+        apps.entry(app.clone()).or_insert_with(new).clone()
+    }
+
+    /// What an app may do with a backend, or why it may not.
+    pub(crate) fn grant<E: BlockError>(
+        &self,
+        namespace: &Namespace,
+        app: &AppId,
+        block: Block,
+        name: &str,
+    ) -> Result<Arc<Grant>, E> {
+        let backends = self.0.backends.load();
+        let grant = backends.grant(namespace, app, block, name).ok_or_else(|| {
+            let visible = backends.names(namespace, app, block).join(", ");
+            let visible = if visible.is_empty() { "none".to_owned() } else { visible };
+            E::not_found(format!(
+                "app \"{app}\" sees no {} \"{name}\" in namespace \"{namespace}\" (visible: {visible})",
+                block.noun()
+            ))
+        })?;
+        match &grant.opened {
+            Ok(_) => Ok(grant),
+            Err(reason) => Err(E::unavailable(format!(
+                "{} \"{name}\" is not open: {reason}",
+                block.noun()
+            ))),
+        }
+    }
+}
+
+async fn status(backend: &Backend) -> BackendStatus {
+    let health = match &backend.opening {
+        Opening::Failed(reason) => Health::Failed(reason.to_string()),
+        Opening::Shared(opened) => ping(std::slice::from_ref(opened)).await,
+        Opening::PerApp(apps) => ping(&apps.values().cloned().collect::<Vec<_>>()).await,
+    };
+    BackendStatus {
+        namespace: backend.namespace.clone(),
+        name: backend.name.to_string(),
+        kind: backend.kind.clone(),
+        version: backend.version.clone(),
+        scopes: backend.scopes.clone(),
+        health,
+    }
+}
+
+async fn ping(all: &[crate::registry::Opened]) -> Health {
+    let pings = async {
+        for opened in all {
+            if let Some(state) = &opened.state {
+                state.ping().await.map_err(|error| error.to_string())?;
+            }
+            if let Some(pubsub) = &opened.pubsub {
+                pubsub.ping().await.map_err(|error| error.to_string())?;
+            }
+            if let Some(secrets) = &opened.secrets {
+                secrets.ping().await.map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(PING_TIMEOUT, pings).await {
+        Ok(Ok(())) => Health::Healthy,
+        Ok(Err(reason)) => Health::Unhealthy(reason),
+        Err(_) => Health::Unhealthy(format!("no answer within {PING_TIMEOUT:?}")),
+    }
+}

@@ -1,0 +1,120 @@
+//! From a payload to the event that goes over the wire.
+
+use super::{
+    EVENT_TYPE, JSON_TYPE, SPEC_VERSION, UNKNOWN_SOURCE, essence,
+    event::check_version,
+    is_binary, is_json,
+    members::{Members, quote},
+    timestamp,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+use std::time::Duration;
+
+/// What an event says besides its payload.
+pub(crate) struct Envelope<'a> {
+    /// The app that publishes; empty: `Dapr`.
+    pub(crate) source: &'a str,
+    pub(crate) topic: &'a str,
+    pub(crate) pubsub: &'a str,
+    pub(crate) traceparent: &'a str,
+    /// Written as `expiration`, for brokers that do not expire messages themselves.
+    pub(crate) expires_in: Option<Duration>,
+    /// Of the publish call: `cloudevent.*` overrides fields.
+    pub(crate) metadata: &'a [(String, String)],
+}
+
+impl Envelope<'_> {
+    /// The event as JSON. A payload that is an event already keeps what it says.
+    pub(crate) fn wrap(&self, data: Bytes, content_type: Option<&str>) -> Result<Bytes, String> {
+        let content_type = content_type
+            .filter(|text| !text.is_empty())
+            .unwrap_or("text/plain");
+        let event = match essence(content_type).as_str() {
+            JSON_TYPE => self.complete(&data)?,
+            _ => self.build(&data, content_type),
+        };
+        Ok(event.into())
+    }
+
+    fn build(&self, data: &[u8], content_type: &str) -> Vec<u8> {
+        let field = |name: &str, default: &str| {
+            let key = self.metadata.iter().find(|(key, _)| {
+                key.get(..11)
+                    .is_some_and(|prefix| prefix.eq_ignore_ascii_case("cloudevent."))
+                    && key
+                        .get(11..)
+                        .is_some_and(|own| own.eq_ignore_ascii_case(name))
+            });
+            key.map_or_else(|| default.to_owned(), |(_, value)| value.clone())
+        };
+        let traceparent = field("traceparent", &field("traceid", self.traceparent));
+        let mut event = Members::empty();
+        event.set("id", &field("id", &uuid::Uuid::new_v4().to_string()));
+        event.set("source", &field("source", self.source()));
+        event.set("specversion", SPEC_VERSION);
+        event.set("type", &field("type", EVENT_TYPE));
+        event.set("time", &timestamp(Duration::ZERO));
+        let subject = field("subject", "");
+        if !subject.is_empty() {
+            event.set("subject", &subject);
+        }
+        event.set("datacontenttype", content_type);
+        event.set("topic", self.topic);
+        event.set("pubsubname", self.pubsub);
+        event.set("traceid", &field("traceid", &traceparent));
+        event.set("traceparent", &traceparent);
+        event.set("tracestate", &field("tracestate", ""));
+        self.expire(&mut event);
+        let (name, json) = payload(data, content_type);
+        event.set_json(name, json.into());
+        event.to_json()
+    }
+
+    /// An event of the publisher: topic and backend are ours, the rest is filled where it is missing.
+    fn complete(&self, data: &[u8]) -> Result<Vec<u8>, String> {
+        let mut event = Members::parse(data)
+            .map_err(|error| format!("the data is not a CloudEvent: {error}"))?;
+        event.set("topic", self.topic);
+        event.set("pubsubname", self.pubsub);
+        event.fill("source", self.source());
+        event.fill("type", EVENT_TYPE);
+        event.fill("specversion", SPEC_VERSION);
+        event.fill("time", &timestamp(Duration::ZERO));
+        event.fill("traceid", self.traceparent);
+        event.fill("traceparent", self.traceparent);
+        event.fill("tracestate", "");
+        self.expire(&mut event);
+        check_version(&event).map_err(|error| error.to_string())?;
+        Ok(event.to_json())
+    }
+
+    fn source(&self) -> &str {
+        if self.source.is_empty() {
+            UNKNOWN_SOURCE
+        } else {
+            self.source
+        }
+    }
+
+    fn expire(&self, event: &mut Members<'_>) {
+        if let Some(ahead) = self.expires_in {
+            event.set("expiration", &timestamp(ahead));
+        }
+    }
+}
+
+/// The member that holds the payload. What claims to be JSON and is not is kept as a string, as Dapr does.
+pub(super) fn payload(data: &[u8], content_type: &str) -> (&'static str, String) {
+    let text = std::str::from_utf8(data);
+    match text {
+        _ if is_binary(content_type) => ("data_base64", quote(&STANDARD.encode(data))),
+        Ok(text) if is_json(content_type) && serde_json::from_str::<IgnoredAny>(text).is_ok() => {
+            ("data", text.trim().to_owned())
+        }
+        Ok(text) => ("data", quote(text)),
+        // Not text whatever the type says: base64 is the only form that loses nothing.
+        Err(_) => ("data_base64", quote(&STANDARD.encode(data))),
+    }
+}

@@ -1,0 +1,109 @@
+//! A JSON object with its values as text, in order: what must change can change, the rest stays byte for byte.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, fmt};
+
+pub(super) struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'a> Members<'a> {
+    pub(super) fn parse(text: &'a [u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    pub(super) fn empty() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The JSON text of a value. `null` is the same as absent.
+    pub(super) fn json(&self, name: &str) -> Option<&str> {
+        let found = self.iter().find(|(own, _)| *own == name)?;
+        (found.1 != "null").then_some(found.1)
+    }
+
+    /// Sets a value to a JSON text.
+    pub(super) fn set_json(&mut self, name: &'static str, json: Cow<'a, str>) {
+        match self.0.iter_mut().find(|(own, _)| own == name) {
+            Some((_, value)) => *value = json,
+            None => self.0.push((name.into(), json)),
+        }
+    }
+
+    /// Sets a value to a string.
+    pub(super) fn set(&mut self, name: &'static str, text: &str) {
+        self.set_json(name, quote(text).into());
+    }
+
+    /// Sets a value to a string where there is none.
+    pub(super) fn fill(&mut self, name: &'static str, text: &str) {
+        if self.json(name).is_none() {
+            self.set(name, text);
+        }
+    }
+
+    /// Adds strings under names that are not known in advance; a name that is there keeps its value.
+    pub(super) fn extend(&mut self, others: &'a [(String, String)]) {
+        for (name, value) in others {
+            if !self.iter().any(|(own, _)| own == name) {
+                self.0.push((name.as_str().into(), quote(value).into()));
+            }
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        let length = self
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 4)
+            .sum::<usize>();
+        let mut text = String::with_capacity(length + 2);
+        text.push('{');
+        for (place, (name, value)) in self.iter().enumerate() {
+            if place > 0 {
+                text.push(',');
+            }
+            text.push_str(&quote(name));
+            text.push(':');
+            text.push_str(value);
+        }
+        text.push('}');
+        text.into_bytes()
+    }
+}
+
+/// A JSON string.
+pub(super) fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor).map(Members)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Vec<(Cow<'de, str>, Cow<'de, str>)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members: Self::Value = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
+            if members.iter().any(|(known, _)| *known == name) {
+                return Err(serde::de::Error::custom(format_args!(
+                    "\"{name}\" comes twice"
+                )));
+            }
+            members.push((name.into(), value.get().into()));
+        }
+        Ok(members)
+    }
+}

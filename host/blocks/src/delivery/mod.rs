@@ -1,0 +1,119 @@
+//! Delivery: from a broker to the apps that subscribe, at least once.
+//!
+//! ```text
+//! Deliveries::reconcile ──▶ one task per subscription: receive ──▶ route ──▶ Deliver (a guest) ──▶ acknowledge
+//!                                                         └─ retry, dead letter, release
+//! ```
+
+pub mod dead_letter;
+
+use crate::{Blocks, CloudEvent, invocation::Target};
+use async_trait::async_trait;
+use berth_resources::{RetryPolicy, Subscription};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Hands a message to an app: the runtime for guests.
+#[async_trait]
+pub trait Deliver: Send + Sync + 'static {
+    /// Calls the app's handler once and says how it ended.
+    async fn deliver(&self, target: &Target, delivery: Delivery) -> DeliveryOutcome;
+}
+
+/// A message on its way to an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Name of the pub/sub backend.
+    pub pubsub: Arc<str>,
+    /// Topic as the app knows it.
+    pub topic: Arc<str>,
+    /// The route that the rules chose.
+    pub route: Arc<str>,
+    /// 1 for the first delivery.
+    pub attempt: u32,
+    /// The event, taken apart.
+    pub event: CloudEvent,
+    /// The event as JSON, for delivery over HTTP.
+    pub envelope: Bytes,
+    /// What the broker says about the message.
+    pub metadata: Vec<(String, String)>,
+    /// The trace that the message belongs to; empty: none.
+    pub traceparent: Arc<str>,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// Done.
+    Success,
+    /// Not now: another attempt may succeed; why.
+    Retry(String),
+    /// An HTTP answer that means another attempt, unless the retry policy does not match its status.
+    Failed {
+        /// The status.
+        status: u16,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Never: dead letter; why.
+    Drop(String),
+    /// Not started: handed back, not counted.
+    Busy,
+}
+
+/// A subscription of one app, with everything that its delivery needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedSubscription {
+    /// The app.
+    pub target: Target,
+    /// What it subscribes to.
+    pub subscription: Subscription,
+    /// The inbound retry policy that applies.
+    pub retry: Option<RetryPolicy>,
+    /// Most messages that the app handles at the same time.
+    pub concurrency: usize,
+}
+
+/// A subscription as people see it in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningSubscription {
+    /// The app.
+    pub target: Target,
+    /// The pub/sub backend.
+    pub pubsub: String,
+    /// Topic as the app knows it.
+    pub topic: String,
+    /// Dead-letter topic.
+    pub dead_letter_topic: Option<String>,
+    /// Why nothing arrives at the moment; absent: it is connected.
+    pub problem: Option<String>,
+}
+
+/// The running subscriptions of a host.
+pub struct Deliveries {
+    _blocks: Blocks,
+    _deliver: Arc<dyn Deliver>,
+}
+
+impl Deliveries {
+    /// None yet.
+    #[must_use]
+    pub fn new(blocks: Blocks, deliver: Arc<dyn Deliver>) -> Self {
+        Self {
+            _blocks: blocks,
+            _deliver: deliver,
+        }
+    }
+
+    /// Starts and stops subscriptions until exactly `plan` runs; those that are unchanged are not touched.
+    pub async fn reconcile(&self, _plan: Vec<PlannedSubscription>) {}
+
+    /// Stops fetching, waits a bounded time for what runs, hands the rest back uncounted.
+    pub async fn drain(&self) {}
+
+    /// What runs, by namespace, app and topic.
+    #[must_use]
+    pub fn list(&self) -> Vec<RunningSubscription> {
+        Vec::new()
+    }
+}

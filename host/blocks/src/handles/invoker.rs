@@ -1,0 +1,65 @@
+//! Invocation as doors call it.
+
+use crate::{
+    Blocks, Caller,
+    invocation::{Body, InvokeError, Target},
+    pipeline::{Operation, call},
+};
+use std::sync::Arc;
+
+/// Calls to other apps for one caller.
+#[derive(Clone)]
+pub struct Invoker {
+    blocks: Blocks,
+    caller: Arc<Caller>,
+}
+
+impl Invoker {
+    pub(crate) fn new(blocks: Blocks, caller: Arc<Caller>) -> Self {
+        Self { blocks, caller }
+    }
+
+    /// Sends a request to an app, `name` or `name.namespace`. The answer's body may still stream after the deadline
+    /// of this call, which ends with the head.
+    ///
+    /// # Errors
+    /// Why the request was not delivered; an answer of the app is never an error.
+    pub async fn invoke(
+        &self,
+        app_id: &str,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, InvokeError> {
+        let caller = &self.caller;
+        let calls = self.blocks.invocations(&caller.namespace, &caller.app);
+        call(&calls, Operation::Invoke, caller.deadline, async {
+            let target = self.target(app_id)?;
+            let invoke = self.blocks.invoke().ok_or_else(|| {
+                InvokeError::Unavailable("invocation is not connected yet".to_owned())
+            })?;
+            invoke.invoke(caller, &target, request).await
+        })
+        .await
+    }
+
+    /// Which app is meant, if the caller may call it.
+    ///
+    /// # Errors
+    /// `Invalid` for no app ID, `Denied` for an app of another namespace.
+    pub fn target(&self, app_id: &str) -> Result<Target, InvokeError> {
+        let own = &self.caller.namespace;
+        let (app, namespace) = app_id.split_once('.').unwrap_or((app_id, own.as_str()));
+        let app = app.parse().map_err(invalid)?;
+        let namespace = namespace.parse().map_err(invalid)?;
+        if &namespace != own {
+            return Err(InvokeError::Denied(format!(
+                "app \"{}\" of namespace \"{own}\" may not call apps of namespace \"{namespace}\"",
+                self.caller.app
+            )));
+        }
+        Ok(Target { namespace, app })
+    }
+}
+
+fn invalid(error: berth_resources::InvalidName) -> InvokeError {
+    InvokeError::Invalid(error.to_string())
+}

@@ -1,0 +1,14 @@
+//! What a door calls: one handle per block, each for one caller. A handle names its backend and resolves it at each
+//! call, so that a hot swap takes effect; every call runs through the pipeline.
+
+mod invoker;
+mod publisher;
+mod secrets;
+mod state;
+mod topics;
+
+pub use invoker::Invoker;
+pub use publisher::{BulkMessage, Message, PublishOptions, Publisher};
+pub use secrets::Secrets;
+pub use state::{DeleteItem, SetItem, State, StateOperation};
+pub use topics::Topics;

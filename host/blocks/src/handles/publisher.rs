@@ -1,0 +1,278 @@
+//! Publishing as doors call it.
+
+use crate::{
+    Blocks, Caller,
+    backend::{Block, Grant},
+    cloudevents::{Envelope, is_raw},
+    limits::{BATCH_ITEMS_MAX, MESSAGE_BYTES_MAX, TOPIC_BYTES_MAX},
+    pipeline::{Operation, call},
+    pubsub::{OutboundMessage, PubSub, PubSubError},
+    scopes::TopicUse,
+};
+use bytes::Bytes;
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+/// A payload, as a guest gives it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// The payload; a whole CloudEvent if the content type is `application/cloudevents+json`.
+    pub data: Bytes,
+    /// Media type of `data`; absent: `text/plain`.
+    pub content_type: Option<String>,
+}
+
+/// How to publish.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublishOptions {
+    /// Send the data as it is, without an envelope. `rawPayload` in the metadata means the same.
+    pub raw: bool,
+    /// Not delivered after this; absent: `ttlInSeconds` in the metadata.
+    pub ttl: Option<Duration>,
+    /// Messages with the same key keep their order, where the broker can; absent: `partitionKey` in the metadata.
+    pub partition_key: Option<String>,
+    /// Overrides such as `cloudevent.id`, and what the broker understands.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// One message of many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BulkMessage {
+    /// Names it in the answer; unique within the call.
+    pub entry_id: String,
+    /// The payload.
+    pub message: Message,
+    /// Beyond that of the call, which it overrides.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// A pub/sub backend to publish to, for one caller.
+#[derive(Clone)]
+pub struct Publisher {
+    blocks: Blocks,
+    caller: Arc<Caller>,
+    pubsub: Box<str>,
+}
+
+impl Publisher {
+    pub(crate) fn new(blocks: Blocks, caller: Arc<Caller>, pubsub: &str) -> Self {
+        Self {
+            blocks,
+            caller,
+            pubsub: pubsub.into(),
+        }
+    }
+
+    /// Whether the backend exists for this caller.
+    ///
+    /// # Errors
+    /// `NotFound` if not, `Unavailable` if it could not be opened.
+    pub fn check(&self) -> Result<(), PubSubError> {
+        self.grant().map(drop)
+    }
+
+    /// Publishes one message: the broker has it as durably as it can.
+    ///
+    /// # Errors
+    /// What the guest can do about it.
+    pub async fn publish(
+        &self,
+        topic: &str,
+        message: Message,
+        options: PublishOptions,
+    ) -> Result<(), PubSubError> {
+        self.run(Operation::Publish, async |grant, broker| {
+            check_topic(grant, topic)?;
+            let message = self.outbound(grant, broker, topic, message, options)?;
+            broker.publish(message).await
+        })
+        .await
+    }
+
+    /// Publishes many messages, each on its own. Returns those that failed.
+    ///
+    /// # Errors
+    /// Those of the call as a whole: the topic is forbidden, an entry ID is missing or comes twice.
+    pub async fn bulk_publish(
+        &self,
+        topic: &str,
+        messages: Vec<BulkMessage>,
+        options: PublishOptions,
+    ) -> Result<Vec<(String, PubSubError)>, PubSubError> {
+        self.run(Operation::BulkPublish, async |grant, broker| {
+            check_topic(grant, topic)?;
+            check_entries(&messages)?;
+            let (mut ids, mut sent, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+            for entry in messages {
+                let options = overridden(&options, entry.metadata);
+                match self.outbound(grant, broker, topic, entry.message, options) {
+                    Ok(message) => {
+                        ids.push(entry.entry_id);
+                        sent.push(message);
+                    }
+                    Err(error) => failed.push((entry.entry_id, error)),
+                }
+            }
+            if !sent.is_empty() {
+                let answers = ids.into_iter().zip(broker.bulk_publish(sent).await);
+                failed.extend(
+                    answers.filter_map(|(id, answer)| answer.err().map(|error| (id, error))),
+                );
+            }
+            Ok(failed)
+        })
+        .await
+    }
+
+    /// The message as it goes over the wire.
+    fn outbound(
+        &self,
+        grant: &Grant,
+        broker: &dyn PubSub,
+        topic: &str,
+        message: Message,
+        options: PublishOptions,
+    ) -> Result<OutboundMessage, PubSubError> {
+        if message.data.len() > MESSAGE_BYTES_MAX {
+            return Err(PubSubError::TooLarge(format!(
+                "the message has {} bytes, the limit is {MESSAGE_BYTES_MAX}",
+                message.data.len()
+            )));
+        }
+        let raw = options.raw || is_raw(&options.metadata).map_err(PubSubError::Invalid)?;
+        let ttl = ttl(&options)?;
+        let partition_key = options
+            .partition_key
+            .or_else(|| named(&options.metadata, "partitionKey"));
+        let (data, content_type) = if raw {
+            let content_type = message
+                .content_type
+                .unwrap_or_else(|| "application/octet-stream".to_owned());
+            (message.data, content_type)
+        } else {
+            let envelope = Envelope {
+                source: self.caller.app.as_str(),
+                topic,
+                pubsub: &self.pubsub,
+                traceparent: &self.caller.traceparent,
+                // A broker that expires messages itself needs no mark in the envelope.
+                expires_in: ttl.filter(|_| !broker.capabilities().ttl),
+                metadata: &options.metadata,
+            };
+            let event = envelope.wrap(message.data, message.content_type.as_deref());
+            (
+                event.map_err(PubSubError::Invalid)?,
+                crate::cloudevents::JSON_TYPE.to_owned(),
+            )
+        };
+        Ok(OutboundMessage {
+            topic: [&grant.topic_prefix, topic].concat(),
+            data,
+            content_type,
+            ttl,
+            partition_key,
+            metadata: options.metadata,
+            retain: None,
+        })
+    }
+
+    fn grant(&self) -> Result<Arc<Grant>, PubSubError> {
+        self.blocks.grant(
+            &self.caller.namespace,
+            &self.caller.app,
+            Block::PubSub,
+            &self.pubsub,
+        )
+    }
+
+    async fn run<T>(
+        &self,
+        operation: Operation,
+        work: impl AsyncFnOnce(&Grant, &dyn PubSub) -> Result<T, PubSubError>,
+    ) -> Result<T, PubSubError> {
+        let grant = self.grant()?;
+        let broker = grant.broker()?;
+        call(
+            &grant.calls,
+            operation,
+            self.caller.deadline,
+            work(&grant, &**broker),
+        )
+        .await
+    }
+}
+
+fn check_topic(grant: &Grant, topic: &str) -> Result<(), PubSubError> {
+    match topic.len() {
+        0 => return Err(PubSubError::Invalid("the topic is empty".to_owned())),
+        1..=TOPIC_BYTES_MAX => {}
+        length => {
+            let message = format!("the topic has {length} bytes, the limit is {TOPIC_BYTES_MAX}");
+            return Err(PubSubError::Invalid(message));
+        }
+    }
+    let allowed = grant
+        .topics
+        .check(&grant.calls.app, topic, TopicUse::Publish);
+    allowed.map_err(PubSubError::Denied)
+}
+
+fn check_entries(messages: &[BulkMessage]) -> Result<(), PubSubError> {
+    if messages.len() > BATCH_ITEMS_MAX {
+        return Err(PubSubError::TooLarge(format!(
+            "{} messages in one call, the limit is {BATCH_ITEMS_MAX}",
+            messages.len()
+        )));
+    }
+    let mut seen = HashSet::new();
+    for BulkMessage { entry_id, .. } in messages {
+        if entry_id.is_empty() {
+            return Err(PubSubError::Invalid("an entry has no ID".to_owned()));
+        }
+        if !seen.insert(entry_id) {
+            return Err(PubSubError::Invalid(format!(
+                "entry ID \"{entry_id}\" comes twice"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The options of the call with the metadata of one entry over them.
+fn overridden(options: &PublishOptions, metadata: Vec<(String, String)>) -> PublishOptions {
+    let mut options = options.clone();
+    options.metadata.retain(|(name, _)| {
+        !metadata
+            .iter()
+            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+    });
+    options.metadata.extend(metadata);
+    options
+}
+
+fn named(metadata: &[(String, String)], name: &str) -> Option<String> {
+    let found = metadata
+        .iter()
+        .find(|(own, _)| own.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.clone())
+}
+
+/// The time to live of a message: `ttlInSeconds`, or Dapr's `ttl`.
+fn ttl(options: &PublishOptions) -> Result<Option<Duration>, PubSubError> {
+    let read = |name: &str| named(&options.metadata, name).map(|text| (name.to_owned(), text));
+    let (name, ttl) = match (options.ttl, read("ttlInSeconds").or_else(|| read("ttl"))) {
+        (Some(ttl), _) => ("ttl".to_owned(), ttl),
+        (None, None) => return Ok(None),
+        (None, Some((name, text))) => {
+            let ttl = crate::registry::metadata::duration(&text, Duration::from_secs(1));
+            let ttl =
+                ttl.map_err(|error| PubSubError::Invalid(format!("metadata {name}: {error}")))?;
+            (name, ttl)
+        }
+    };
+    if ttl.is_zero() {
+        return Err(PubSubError::Invalid(format!(
+            "metadata {name}: a message cannot live for no time"
+        )));
+    }
+    Ok(Some(ttl))
+}
