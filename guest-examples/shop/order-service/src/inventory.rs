@@ -29,8 +29,8 @@ pub fn reserve(order: &Order) -> Result<(), Failure> {
 fn understand(status: u16, body: &[u8]) -> Result<(), Failure> {
     match status {
         200 => Ok(()),
-        // Out of stock, for instance: inventory-service has said it best.
-        409 => Err(Failure::passed_on(status, body)),
+        // Out of stock, or too busy: inventory-service has said it best.
+        409 | 503 => Err(Failure::passed_on(status, body)),
         _ => Err(Failure::unavailable(format!(
             "inventory-service answered {status}: {}",
             String::from_utf8_lossy(body)
