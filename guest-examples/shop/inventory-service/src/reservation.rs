@@ -43,12 +43,20 @@ impl Reservation {
         })
     }
 
-    /// A reservation that was released before it was made.
-    pub fn released(order_id: String) -> Self {
+    /// What an order holds that has reserved nothing yet.
+    pub fn nothing(order_id: &str) -> Self {
         Self {
-            order_id,
+            order_id: order_id.to_owned(),
             items: Vec::new(),
+            status: Status::Reserved,
+        }
+    }
+
+    /// The reservation after its items were put back.
+    pub fn released(self) -> Self {
+        Self {
             status: Status::Released,
+            ..self
         }
     }
 
@@ -106,8 +114,10 @@ mod tests {
 
     #[test]
     fn a_released_order_stays_released() {
+        assert!(asked(2).released().covers(&asked(2)).is_err());
         assert!(
-            Reservation::released("order-1".to_owned())
+            Reservation::nothing("order-1")
+                .released()
                 .covers(&asked(2))
                 .is_err()
         );

@@ -41,26 +41,17 @@ pub fn release(request: &Request) -> Result<Reply, Failure> {
     let key = reservation::key(&order_id);
     let documents = Documents::open("statestore")?;
     for _ in attempts() {
-        let (released, changes) = match documents.find::<Reservation>(&key)? {
-            Some(held) if held.value.status == Status::Released => {
-                return Ok(Reply::json(200, &held.value));
-            }
-            Some(held) => {
-                let stocks = find_stocks(&documents, &held.value.items)?;
-                let released = Reservation {
-                    status: Status::Released,
-                    ..held.value
-                };
-                let mut changes = change_stocks(stocks, |stock, qty| Ok(stock.put_back(qty)))?;
-                changes.push(Documents::change(&key, &released, if_unchanged(held.etag)));
-                (released, changes)
-            }
-            None => {
-                let released = Reservation::released(order_id.clone());
-                let changes = vec![Documents::change(&key, &released, if_absent())];
-                (released, changes)
-            }
+        let (held, options) = match documents.find::<Reservation>(&key)? {
+            Some(held) => (held.value, if_unchanged(held.etag)),
+            None => (Reservation::nothing(&order_id), if_absent()),
         };
+        if held.status == Status::Released {
+            return Ok(Reply::json(200, &held));
+        }
+        let stocks = find_stocks(&documents, &held.items)?;
+        let released = held.released();
+        let mut changes = change_stocks(stocks, |stock, qty| Ok(stock.put_back(qty)))?;
+        changes.push(Documents::change(&key, &released, options));
         if won(documents.save_together(&changes))? {
             return Ok(Reply::json(200, &released));
         }

@@ -39,6 +39,9 @@ impl Documents {
         &self,
         keys: &[String],
     ) -> Result<Vec<Option<Document<T>>>, Failure> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
         let found = self.store.bulk_get(keys, &GetOptions::default())?;
         found
             .into_iter()
