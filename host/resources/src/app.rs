@@ -1,7 +1,23 @@
 //! `kind: App` (berth.dev/v1alpha1): a guest and what it may do.
 
-use crate::{AppId, ByteSize, Namespace, Origin};
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+mod allow;
+mod http;
+mod limits;
+
+pub use allow::InvalidRule;
+
+use crate::{
+    AppId, ByteSize, Namespace, Origin,
+    document::Head,
+    node::quote,
+    reader::{Field, Fields, Reading},
+    suggest::did_you_mean,
+};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// An app: the unit of deployment and identity.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,4 +161,126 @@ pub enum Access {
     Read,
     /// Read and write.
     Write,
+}
+
+impl App {
+    pub(crate) fn read(
+        head: Head,
+        document: &mut Fields<'_>,
+        reading: &mut Reading<'_>,
+    ) -> Option<Self> {
+        let id = head.name.parse::<AppId>();
+        if let Err(error) = &id {
+            reading.error(name_place(document), format!("`metadata.name`: {error}"));
+        }
+        let spec = document.required("spec", "a map with a `guest`", reading)?;
+        let mut spec = spec.fields(reading)?;
+        let guest = spec.required("guest", "the path of a `.wasm` file", reading);
+        let guest_origin = reading.origin(guest.as_ref().map_or(spec.place(), Field::place));
+        let guest = guest.and_then(|field| guest_path(&field, reading));
+        let http = spec
+            .child("http", reading)
+            .map(|fields| HttpExposure::read(fields, reading));
+        let limits = spec
+            .child("limits", reading)
+            .map(|fields| Limits::read(fields, reading));
+        let instances = spec
+            .child("instances", reading)
+            .map(|fields| Instances::read(fields, reading));
+        let allow = spec
+            .child("allow", reading)
+            .map(|fields| Allow::read(fields, reading));
+        let configuration = spec.optional("configuration", reading);
+        let configuration = configuration.and_then(|field| read_configuration(&field, reading));
+        spec.finish(reading);
+        Some(Self {
+            id: id.ok()?,
+            namespace: head.namespace,
+            guest: guest?,
+            guest_origin,
+            http,
+            limits: limits.unwrap_or_default(),
+            instances: instances.unwrap_or_default(),
+            allow: allow.unwrap_or_default(),
+            configuration,
+            origin: head.origin,
+        })
+    }
+}
+
+fn read_configuration(field: &Field<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let name = field.text(reading)?;
+    reading.refer("Configuration", name, field.place());
+    Some(name.to_owned())
+}
+
+fn name_place(document: &mut Fields<'_>) -> crate::node::Place {
+    let metadata = document.nullable("metadata");
+    let name = metadata.as_ref().and_then(|field| field.node.get("name"));
+    name.map_or(document.place(), |name| name.place)
+}
+
+/// The guest's absolute path; that no file is there is an error with the nearest name of its folder.
+fn guest_path(field: &Field<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    let text = field.text(reading)?;
+    if text.contains("://") {
+        field.refuse(
+            reading,
+            format!(
+                "expected the path of a file, found the address {}",
+                quote(text)
+            ),
+        );
+        return None;
+    }
+    let path = absolute(reading, text);
+    if path.is_file() {
+        return Some(path);
+    }
+    let shown = path.display();
+    let message = match path.parent() {
+        _ if path.is_dir() => format!("expected a file, `{shown}` is a folder"),
+        Some(folder) if !folder.is_dir() => {
+            format!(
+                "no file `{shown}`: the folder `{}` does not exist",
+                folder.display()
+            )
+        }
+        folder => format!("no file `{shown}`{}", nearest_file(folder, &path)),
+    };
+    field.refuse(reading, message);
+    None
+}
+
+/// ` (did you mean ...?)` with a file of the folder.
+fn nearest_file(folder: Option<&Path>, path: &Path) -> String {
+    let entries = folder
+        .and_then(|folder| folder.read_dir().ok())
+        .into_iter()
+        .flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.take(1_000).collect();
+    names.sort();
+    let given = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    did_you_mean(&given, names.iter().map(String::as_str))
+}
+
+/// A path relative to the document's folder, made absolute without `.` and inner `..`.
+fn absolute(reading: &Reading<'_>, path: &str) -> PathBuf {
+    use std::path::Component::{CurDir, ParentDir};
+    let mut absolute = PathBuf::new();
+    for part in reading.folder.join(path).components() {
+        match part {
+            CurDir => {}
+            // Behind a symbolic link `..` is another folder than the one before it.
+            ParentDir if !absolute.is_symlink() => {
+                absolute.pop();
+            }
+            part => absolute.push(part),
+        }
+    }
+    absolute
 }

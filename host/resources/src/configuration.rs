@@ -1,6 +1,11 @@
 //! `kind: Configuration` (dapr.io/v1alpha1): what applies to an app beyond its manifest.
 
-use crate::{Namespace, Origin};
+use crate::{
+    Namespace, Origin,
+    document::Head,
+    node::quote,
+    reader::{Field, Fields, Reading},
+};
 
 /// A configuration that an App names.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,4 +55,126 @@ pub struct Tracing {
     pub sampling_rate: f64,
     /// Print spans to standard output.
     pub stdout: bool,
+}
+
+/// What Dapr knows in `spec` and this version does not apply.
+const NOT_APPLIED: [&str; 14] = [
+    "accessControl",
+    "api",
+    "appHttpPipeline",
+    "components",
+    "features",
+    "httpPipeline",
+    "logging",
+    "metric",
+    "metrics",
+    "mtls",
+    "nameResolution",
+    "wasm",
+    "workflow",
+    "workflows",
+];
+
+impl Configuration {
+    pub(crate) fn read(
+        head: Head,
+        document: &mut Fields<'_>,
+        reading: &mut Reading<'_>,
+    ) -> Option<Self> {
+        let mut secret_scopes = Vec::new();
+        let mut tracing = None;
+        if let Some(mut spec) = document.child("spec", reading) {
+            if let Some(mut secrets) = spec.child("secrets", reading) {
+                secret_scopes = read_secret_scopes(&mut secrets, reading);
+                secrets.finish(reading);
+            }
+            tracing = spec
+                .child("tracing", reading)
+                .map(|fields| read_tracing(fields, reading));
+            spec.not_applied(&NOT_APPLIED, reading);
+            spec.finish(reading);
+        }
+        Some(Self {
+            name: head.name,
+            namespace: head.namespace,
+            secret_scopes,
+            tracing,
+            by_default: false,
+            origin: head.origin,
+        })
+    }
+}
+
+fn read_secret_scopes(secrets: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<SecretScope> {
+    let Some(list) = secrets.optional("scopes", reading) else {
+        return Vec::new();
+    };
+    let mut scopes: Vec<SecretScope> = Vec::new();
+    for item in list.items(reading) {
+        let Some(scope) = read_secret_scope(item.clone(), reading) else {
+            continue;
+        };
+        if scopes.iter().any(|other| other.store == scope.store) {
+            item.refuse(
+                reading,
+                format!("the store {} has two entries", quote(&scope.store)),
+            );
+        } else {
+            scopes.push(scope);
+        }
+    }
+    scopes
+}
+
+fn read_secret_scope(field: Field<'_>, reading: &mut Reading<'_>) -> Option<SecretScope> {
+    let mut fields = field.fields(reading)?;
+    let store = fields.required("storeName", "the name of a secret store", reading);
+    let store = store.and_then(|field| field.text(reading));
+    let choices = [
+        ("allow", DefaultAccess::Allow),
+        ("deny", DefaultAccess::Deny),
+    ];
+    let access = fields.optional("defaultAccess", reading);
+    let access = access.and_then(|field| field.choice(&choices, reading));
+    let allowed = texts(fields.optional("allowedSecrets", reading), reading);
+    let denied = texts(fields.optional("deniedSecrets", reading), reading);
+    fields.finish(reading);
+    Some(SecretScope {
+        store: store?.to_owned(),
+        default_access: access.unwrap_or_default(),
+        allowed,
+        denied,
+    })
+}
+
+fn texts(field: Option<Field<'_>>, reading: &mut Reading<'_>) -> Vec<String> {
+    let items = field.map(|field| field.items(reading)).unwrap_or_default();
+    items
+        .iter()
+        .filter_map(|item| item.text(reading).map(str::to_owned))
+        .collect()
+}
+
+fn read_tracing(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Tracing {
+    let rate = fields.optional("samplingRate", reading);
+    let sampling_rate = rate.and_then(|field| read_rate(&field, reading));
+    let stdout = fields.optional("stdout", reading);
+    let stdout = stdout.and_then(|field| field.boolean(reading));
+    fields.not_applied(&["otel", "zipkin"], reading);
+    fields.finish(reading);
+    Tracing {
+        sampling_rate: sampling_rate.unwrap_or_default(),
+        stdout: stdout.unwrap_or_default(),
+    }
+}
+
+/// Dapr wants a text here, people write a number: both are fine.
+fn read_rate(field: &Field<'_>, reading: &mut Reading<'_>) -> Option<f64> {
+    let text = field.node.scalar().map(|scalar| scalar.text.as_str());
+    let rate = text.and_then(|text| text.trim().parse::<f64>().ok());
+    let rate = rate.filter(|rate| (0.0..=1.0).contains(rate));
+    if rate.is_none() {
+        field.expected(reading, "a share from `0` to `1`");
+    }
+    rate
 }

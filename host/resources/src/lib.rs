@@ -8,25 +8,39 @@
 //! Nothing here opens a backend or reads a guest: `berth check` and `berth run` take the same path through this crate.
 
 mod app;
+mod checks;
 mod component;
 mod configuration;
+mod document;
+mod duration;
+mod expression;
+mod files;
 mod load;
 mod names;
+mod node;
 mod origin;
+mod reader;
 mod resiliency;
 mod resources;
 mod subscription;
+mod suggest;
+mod templates;
 mod units;
+mod yaml;
 
 pub use app::{
-    Access, Allow, App, FileGrant, HttpExposure, Instances, Limits, OutboundRule, Scheme,
+    Access, Allow, App, FileGrant, HttpExposure, Instances, InvalidRule, Limits, OutboundRule,
+    Scheme,
 };
 pub use component::{Component, ComponentType, MetadataItem, MetadataValue};
 pub use configuration::{Configuration, DefaultAccess, SecretScope, Tracing};
+pub use duration::{parse_duration, parse_duration_or_millis};
 pub use load::load;
 pub use names::{AppId, InvalidName, Namespace};
 pub use origin::{Diagnostic, Origin, Severity};
 pub use resiliency::{Backoff, Matching, Resiliency, RetryPolicy};
 pub use resources::{HttpEndpoint, LoadOptions, Loaded, Resources, Source};
 pub use subscription::{BulkSettings, Rule, Subscription};
-pub use units::{ByteSize, Secret};
+pub use suggest::{did_you_mean, nearest};
+pub use templates::{TemplateContext, depends_on_app, expand_templates, uses_namespace};
+pub use units::{ByteSize, InvalidSize, Secret, is_truthy};

@@ -1,6 +1,13 @@
 //! `kind: Resiliency` (dapr.io/v1alpha1): parsed and validated; the policies for deliveries apply, others not yet.
 
-use crate::{AppId, Namespace, Origin};
+mod policies;
+mod targets;
+
+use crate::{
+    AppId, Namespace, Origin,
+    document::{Head, scopes},
+    reader::{Fields, Reading},
+};
 use std::{ops::RangeInclusive, time::Duration};
 
 /// A resiliency document.
@@ -24,6 +31,36 @@ pub struct Resiliency {
 }
 
 impl Resiliency {
+    pub(crate) fn read(
+        head: Head,
+        document: &mut Fields<'_>,
+        reading: &mut Reading<'_>,
+    ) -> Option<Self> {
+        let message = "resiliency is not applied yet, except inbound retries of pub/sub components";
+        reading.warning(document.key_place("kind"), message);
+        let scopes = scopes(document, reading);
+        let spec = document.required("spec", "a map with `policies` and `targets`", reading)?;
+        let mut spec = spec.fields(reading)?;
+        let policies = spec.child("policies", reading);
+        let policies = policies
+            .map(|fields| policies::read(fields, reading))
+            .unwrap_or_default();
+        let targets = spec.child("targets", reading);
+        let targets = targets
+            .map(|fields| targets::read(fields, &policies, reading))
+            .unwrap_or_default();
+        spec.finish(reading);
+        Some(Self {
+            name: head.name,
+            namespace: head.namespace,
+            scopes,
+            inbound_retries: targets.inbound_retries,
+            targeted: targets.components,
+            default_retries: policies.default_retries(),
+            origin: head.origin,
+        })
+    }
+
     /// The retry of deliveries from this pub/sub backend: its own entry, else the most specific default policy.
     #[must_use]
     pub fn inbound_retry(&self, pubsub: &str) -> Option<&RetryPolicy> {

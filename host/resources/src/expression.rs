@@ -1,0 +1,132 @@
+//! CEL expressions: compiled at load so that a broken one is an error at its place.
+
+use crate::{
+    node::quote,
+    reader::{Field, Reading},
+    suggest::did_you_mean,
+};
+use cel::Program;
+
+/// Longest expression. The compiler's own recursion grows with the text, so the text is bounded.
+const MAX_LENGTH: usize = 2_000;
+/// Deepest nesting of brackets.
+const MAX_NESTING: usize = 32;
+
+/// Checks the expression of a field that may use these variables; a text that is empty is not one.
+pub(crate) fn check(
+    field: &Field<'_>,
+    source: &str,
+    variables: &[&str],
+    reading: &mut Reading<'_>,
+) {
+    if let Err(message) = compile(source, variables) {
+        field.refuse(reading, message);
+    }
+}
+
+fn compile(source: &str, variables: &[&str]) -> Result<(), String> {
+    if source.len() > MAX_LENGTH {
+        return Err(format!("an expression of more than {MAX_LENGTH} bytes"));
+    }
+    if nesting(source) > MAX_NESTING {
+        return Err(format!(
+            "an expression nested deeper than {MAX_NESTING} levels"
+        ));
+    }
+    let program = Program::compile(source).map_err(|errors| {
+        let first = errors.errors.first();
+        let what = first.map_or_else(String::new, |error| format!(": {}", one_line(&error.msg)));
+        format!("{} is not a valid CEL expression{what}", quote(source))
+    })?;
+    let references = program.references();
+    let mut unknown: Vec<&str> = references.variables();
+    unknown.retain(|name| !variables.contains(name) && !is_local(source, name));
+    unknown.sort_unstable();
+    match unknown.first() {
+        None => Ok(()),
+        Some(name) => {
+            let meant = did_you_mean(name, variables.iter().copied());
+            let known: Vec<String> = variables.iter().map(|name| format!("`{name}`")).collect();
+            let known = if meant.is_empty() {
+                format!(", known: {}", known.join(", "))
+            } else {
+                meant
+            };
+            Err(format!(
+                "unknown variable {} in {}{known}",
+                quote(name),
+                quote(source)
+            ))
+        }
+    }
+}
+
+/// Deepest nesting of brackets, those in texts included: an upper bound is enough.
+fn nesting(source: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut deepest = 0;
+    for c in source.chars() {
+        match c {
+            '(' | '[' | '{' | '?' | '!' | '-' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// Whether a macro such as `exists(item, ...)` introduces the name, or the compiler did (`@result`).
+fn is_local(source: &str, name: &str) -> bool {
+    name.starts_with('@')
+        || name.starts_with("__")
+        || source.split('(').skip(1).any(|call| {
+            call.split(',')
+                .take(2)
+                .any(|argument| argument.trim() == name)
+        })
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_rules_compile() {
+        for source in [
+            "event.type == \"order.created\"",
+            "event.data.total > 100.0 && has(event.data.vip)",
+            "event.data.items.exists(item, item.qty > 2)",
+            "event.type in ['a', 'b']",
+        ] {
+            assert_eq!(compile(source, &["event"]), Ok(()), "{source}");
+        }
+    }
+
+    #[test]
+    fn broken_rules_say_why() {
+        assert_eq!(
+            compile("evnt.type == 'a'", &["event"]),
+            Err("unknown variable `evnt` in `evnt.type == 'a'` (did you mean `event`?)".to_owned())
+        );
+        for source in ["event.type ==", "(", "'", "event.type = 'a'", "\u{0}", "🦀"] {
+            let error = compile(source, &["event"]).unwrap_err();
+            assert!(error.contains("is not a valid CEL expression"), "{error}");
+        }
+    }
+
+    #[test]
+    fn nesting_and_length_are_bounded() {
+        for bracket in ["(", "[", "{", "!", "-", "a?"] {
+            let error = compile(&bracket.repeat(500), &["event"]).unwrap_err();
+            assert!(error.contains("nested deeper"), "{error}");
+        }
+        for chain in ["a.", "a&&", "a||", "a+", "a<", "a in ", "a==", "'a'", "a\n"] {
+            let _ = compile(&chain.repeat(MAX_LENGTH / chain.len()), &["event"]);
+        }
+    }
+}

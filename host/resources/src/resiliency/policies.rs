@@ -1,0 +1,239 @@
+//! `spec.policies`: timeouts, retries and circuit breakers by name.
+
+use super::{Backoff, Matching, RetryPolicy};
+use crate::{
+    expression,
+    node::quote,
+    reader::{Field, Fields, Reading},
+};
+use std::{ops::RangeInclusive, time::Duration};
+
+/// The policies that targets refer to.
+#[derive(Debug, Default)]
+pub(super) struct Policies {
+    pub timeouts: Vec<String>,
+    pub retries: Vec<(String, RetryPolicy)>,
+    pub circuit_breakers: Vec<String>,
+}
+
+impl Policies {
+    /// The retries whose name makes them a default.
+    pub(super) fn default_retries(&self) -> Vec<(String, RetryPolicy)> {
+        let is_default = |name: &str| name.starts_with("Default") && name.ends_with("RetryPolicy");
+        self.retries
+            .iter()
+            .filter(|(name, _)| is_default(name))
+            .cloned()
+            .collect()
+    }
+}
+
+/// The policies that Dapr brings along: a document may refer to them and, but for the last, define them anew.
+pub(super) const BUILT_IN: [&str; 5] = [
+    "DaprBuiltInServiceRetries",
+    "DaprBuiltInActorRetries",
+    "DaprBuiltInActorReminderRetries",
+    "DaprBuiltInInitializationRetries",
+    PROTECTED,
+];
+const PROTECTED: &str = "DaprBuiltInActorNotFoundRetries";
+
+/// One of Dapr's own policies.
+pub(super) fn built_in(name: &str) -> Option<RetryPolicy> {
+    let constant = |retries| RetryPolicy {
+        backoff: Backoff::Constant(Duration::from_secs(1)),
+        max_retries: Some(retries),
+        matching: None,
+    };
+    let exponential = |seconds, max_retries| RetryPolicy {
+        backoff: Backoff::Exponential {
+            max_interval: Duration::from_secs(seconds),
+        },
+        max_retries,
+        matching: None,
+    };
+    Some(match name {
+        "DaprBuiltInServiceRetries" | "DaprBuiltInActorRetries" => constant(3),
+        "DaprBuiltInActorReminderRetries" => exponential(60, None),
+        "DaprBuiltInInitializationRetries" => exponential(1, Some(3)),
+        PROTECTED => constant(5),
+        _ => return None,
+    })
+}
+
+pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Policies {
+    let mut policies = Policies::default();
+    for (name, _, field) in entries(fields.optional("timeouts", reading), reading) {
+        policies.timeouts.push(name.to_owned());
+        field.duration_or_millis(reading);
+    }
+    for (name, place, field) in entries(fields.optional("retries", reading), reading) {
+        if name == PROTECTED {
+            reading.error(
+                place,
+                format!("the policy {} cannot be defined anew", quote(name)),
+            );
+        }
+        let retry = field
+            .fields(reading)
+            .map(|fields| read_retry(fields, reading));
+        policies
+            .retries
+            .push((name.to_owned(), retry.unwrap_or_default()));
+    }
+    for (name, _, field) in entries(fields.optional("circuitBreakers", reading), reading) {
+        policies.circuit_breakers.push(name.to_owned());
+        if let Some(fields) = field.fields(reading) {
+            read_circuit_breaker(fields, reading);
+        }
+    }
+    fields.finish(reading);
+    policies
+}
+
+type Entry<'n> = (&'n str, crate::node::Place, Field<'n>);
+
+fn entries<'n>(field: Option<Field<'n>>, reading: &mut Reading<'_>) -> Vec<Entry<'n>> {
+    field
+        .map(|field| field.entries(reading))
+        .unwrap_or_default()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Growth {
+    Constant,
+    Exponential,
+}
+
+fn read_retry(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> RetryPolicy {
+    const MAX_INTERVAL: Duration = Duration::from_secs(60);
+    const DURATION: Duration = Duration::from_secs(5);
+    let choices = [
+        ("constant", Growth::Constant),
+        ("exponential", Growth::Exponential),
+    ];
+    let growth = fields.optional("policy", reading);
+    let growth = growth
+        .and_then(|field| field.choice(&choices, reading))
+        .unwrap_or(Growth::Constant);
+    let duration = pause(&mut fields, "duration", growth == Growth::Constant, reading);
+    let max_interval = pause(
+        &mut fields,
+        "maxInterval",
+        growth == Growth::Exponential,
+        reading,
+    );
+    let backoff = match growth {
+        Growth::Constant => Backoff::Constant(duration.unwrap_or(DURATION)),
+        Growth::Exponential => Backoff::Exponential {
+            max_interval: max_interval.unwrap_or(MAX_INTERVAL),
+        },
+    };
+    let max_retries = fields.optional("maxRetries", reading);
+    let max_retries = max_retries.and_then(|field| field.integer(-1..=1_000_000, reading));
+    let matching = fields
+        .child("matching", reading)
+        .map(|fields| read_matching(fields, reading));
+    fields.finish(reading);
+    // -1 is no u32, and no limit.
+    RetryPolicy {
+        backoff,
+        max_retries: max_retries.and_then(|count| u32::try_from(count).ok()),
+        matching,
+    }
+}
+
+fn pause(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    used: bool,
+    reading: &mut Reading<'_>,
+) -> Option<Duration> {
+    let field = fields.optional(name, reading)?;
+    let duration = field.duration_or_millis(reading)?;
+    if !used {
+        let policy = if name == "duration" {
+            "exponential"
+        } else {
+            "constant"
+        };
+        let message = format!(
+            "{} has no effect with policy `{policy}`",
+            quote(&field.path)
+        );
+        reading.warning(fields.key_place(name), message);
+    }
+    Some(duration)
+}
+
+fn read_matching(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Matching {
+    let http = fields.optional("httpStatusCodes", reading);
+    let http = http.and_then(|field| read_codes(&field, 100..=599, reading));
+    let grpc = fields.optional("gRPCStatusCodes", reading);
+    let grpc = grpc.and_then(|field| read_codes(&field, 0..=16, reading));
+    fields.finish(reading);
+    Matching { http, grpc }
+}
+
+/// `429,500-599`; a single number may stand unquoted.
+fn read_codes(
+    field: &Field<'_>,
+    legal: RangeInclusive<u16>,
+    reading: &mut Reading<'_>,
+) -> Option<Vec<RangeInclusive<u16>>> {
+    let text = field.any_text(reading)?;
+    let code = |text: &str| {
+        text.trim()
+            .parse::<u16>()
+            .ok()
+            .filter(|code| legal.contains(code))
+    };
+    let range = |part: &str| {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        let range = code(low)?..=code(high)?;
+        (!range.is_empty()).then_some(range)
+    };
+    let ranges: Option<Vec<_>> = text.split(',').map(range).collect();
+    if ranges.is_none() {
+        let (low, high) = (legal.start(), legal.end());
+        let expected = format!(
+            "expected codes from {low} to {high}, such as `{}`",
+            example(&legal)
+        );
+        field.refuse(reading, format!("{expected}, found {}", quote(text)));
+    }
+    ranges
+}
+
+fn example(legal: &RangeInclusive<u16>) -> &'static str {
+    if legal.contains(&429) {
+        "429,500-599"
+    } else {
+        "2,13-14"
+    }
+}
+
+const COUNTS: [&str; 5] = [
+    "requests",
+    "totalSuccesses",
+    "totalFailures",
+    "consecutiveSuccesses",
+    "consecutiveFailures",
+];
+
+fn read_circuit_breaker(mut fields: Fields<'_>, reading: &mut Reading<'_>) {
+    if let Some(field) = fields.optional("maxRequests", reading) {
+        field.count(1..=1_000_000, reading);
+    }
+    for name in ["interval", "timeout"] {
+        if let Some(field) = fields.optional(name, reading) {
+            field.duration_or_millis(reading);
+        }
+    }
+    if let Some(field) = fields.optional("trip", reading)
+        && let Some(source) = field.text(reading)
+    {
+        expression::check(&field, source, &COUNTS, reading);
+    }
+    fields.finish(reading);
+}
