@@ -4,10 +4,9 @@ use crate::{
     Failure, Field, path,
     wit::wasi::{
         http::types::{
-            Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingResponse,
-            ResponseOutparam,
+            Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
         },
-        io::streams::{InputStream, OutputStream, StreamError},
+        io::streams::StreamError,
     },
 };
 use serde::Serialize;
@@ -145,13 +144,14 @@ impl Reply {
         let body = outgoing.body().expect("the body is taken once");
         ResponseOutparam::set(response, Ok(outgoing));
 
-        // A caller that has gone away is not this guest's concern.
         let stream = body.write().expect("the stream is taken once");
         let written = self
             .body
             .chunks(WRITE_BYTES_MAX)
             .try_for_each(|part| stream.blocking_write_and_flush(part));
-        drop::<OutputStream>(stream);
+        // The stream belongs to the body and must go first.
+        drop(stream);
+        // A caller that has gone away is not this guest's concern.
         if written.is_ok() {
             let _ = OutgoingBody::finish(body, None);
         }
@@ -186,8 +186,8 @@ fn verb(method: Method) -> String {
 }
 
 fn read_body(request: &IncomingRequest) -> Result<Vec<u8>, Failure> {
-    let body: IncomingBody = request.consume().expect("the body is taken once");
-    let stream: InputStream = body.stream().expect("the stream is taken once");
+    let body = request.consume().expect("the body is taken once");
+    let stream = body.stream().expect("the stream is taken once");
     let mut bytes = Vec::new();
     loop {
         match stream.blocking_read(64 * 1024) {
