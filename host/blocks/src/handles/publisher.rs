@@ -80,7 +80,9 @@ impl Publisher {
         message: Message,
         options: PublishOptions,
     ) -> Result<(), PubSubError> {
-        self.run(Operation::Publish, async |grant, broker| {
+        self.run(Operation::Publish, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let broker = &**grant.broker()?;
             check_topic(grant, topic)?;
             let message = self.outbound(grant, broker, topic, message, options)?;
             broker.publish(message).await
@@ -98,7 +100,9 @@ impl Publisher {
         messages: Vec<BulkMessage>,
         options: PublishOptions,
     ) -> Result<Vec<(String, PubSubError)>, PubSubError> {
-        self.run(Operation::BulkPublish, async |grant, broker| {
+        self.run(Operation::BulkPublish, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let broker = &**grant.broker()?;
             check_topic(grant, topic)?;
             check_entries(&messages)?;
             let (mut ids, mut sent, mut failed) = (Vec::new(), Vec::new(), Vec::new());
@@ -184,18 +188,21 @@ impl Publisher {
         )
     }
 
-    async fn run<T>(
+    /// The future owns its grant: a closure over borrows could not be proven `Send` by whoever spawns it.
+    async fn run<T, F>(
         &self,
         operation: Operation,
-        work: impl AsyncFnOnce(&Grant, &dyn PubSub) -> Result<T, PubSubError>,
-    ) -> Result<T, PubSubError> {
+        work: impl FnOnce(Arc<Grant>) -> F,
+    ) -> Result<T, PubSubError>
+    where
+        F: Future<Output = Result<T, PubSubError>>,
+    {
         let grant = self.grant()?;
-        let broker = grant.broker()?;
         call(
             &grant.calls,
             operation,
             self.caller.deadline,
-            work(&grant, &**broker),
+            work(grant.clone()),
         )
         .await
     }

@@ -43,7 +43,9 @@ impl Secrets {
         name: &str,
         metadata: Vec<(String, String)>,
     ) -> Result<SecretFields, SecretError> {
-        self.run(Operation::SecretGet, async |grant, store| {
+        self.run(Operation::SecretGet, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let store = store(grant)?;
             check_name(name)?;
             grant.secrets.check(name).map_err(|rule| {
                 let calls = &grant.calls;
@@ -65,7 +67,9 @@ impl Secrets {
         &self,
         metadata: Vec<(String, String)>,
     ) -> Result<BTreeMap<String, SecretFields>, SecretError> {
-        self.run(Operation::SecretBulk, async |grant, store| {
+        self.run(Operation::SecretBulk, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let store = store(grant)?;
             let mut all = store.bulk(&metadata).await?;
             all.retain(|name, _| grant.secrets.check(name).is_ok());
             Ok(all)
@@ -82,28 +86,35 @@ impl Secrets {
         )
     }
 
-    async fn run<T>(
+    /// The future owns its grant: a closure over borrows could not be proven `Send` by whoever spawns it.
+    async fn run<T, F>(
         &self,
         operation: Operation,
-        work: impl AsyncFnOnce(&Grant, &dyn SecretStore) -> Result<T, SecretError>,
-    ) -> Result<T, SecretError> {
+        work: impl FnOnce(Arc<Grant>) -> F,
+    ) -> Result<T, SecretError>
+    where
+        F: Future<Output = Result<T, SecretError>>,
+    {
         let grant = self.grant()?;
-        let opened = grant
-            .opened
-            .as_ref()
-            .ok()
-            .and_then(|opened| opened.secrets.as_deref());
-        let store = opened.ok_or_else(|| {
-            SecretError::Unavailable(format!("\"{}\" serves no secrets", grant.calls.backend))
-        })?;
         call(
             &grant.calls,
             operation,
             self.caller.deadline,
-            work(&grant, store),
+            work(grant.clone()),
         )
         .await
     }
+}
+
+fn store(grant: &Grant) -> Result<&dyn SecretStore, SecretError> {
+    let opened = grant
+        .opened
+        .as_ref()
+        .ok()
+        .and_then(|opened| opened.secrets.as_deref());
+    opened.ok_or_else(|| {
+        SecretError::Unavailable(format!("\"{}\" serves no secrets", grant.calls.backend))
+    })
 }
 
 fn check_name(name: &str) -> Result<(), SecretError> {

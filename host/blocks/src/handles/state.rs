@@ -100,7 +100,9 @@ impl State {
     /// # Errors
     /// What the guest can do about it.
     pub async fn get(&self, key: &str, options: GetOptions) -> Result<Option<Entry>, StateError> {
-        self.run(Operation::StateGet, async |grant, store| {
+        self.run(Operation::StateGet, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let store = store(grant)?;
             store
                 .get(&stored_key(&grant.key_prefix, key)?, &options)
                 .await
@@ -113,7 +115,9 @@ impl State {
     /// # Errors
     /// What the guest can do about it.
     pub async fn set(&self, item: SetItem) -> Result<(), StateError> {
-        self.run(Operation::StateSet, async |grant, store| {
+        self.run(Operation::StateSet, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let store = store(grant)?;
             store
                 .set(set_request(grant, store.capabilities(), item)?)
                 .await
@@ -126,7 +130,9 @@ impl State {
     /// # Errors
     /// What the guest can do about it.
     pub async fn delete(&self, item: DeleteItem) -> Result<(), StateError> {
-        self.run(Operation::StateDelete, async |grant, store| {
+        self.run(Operation::StateDelete, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let store = store(grant)?;
             store
                 .delete(delete_request(grant, store.capabilities(), item)?)
                 .await
@@ -143,7 +149,9 @@ impl State {
         keys: Vec<String>,
         options: GetOptions,
     ) -> Result<Vec<(String, Result<Option<Entry>, StateError>)>, StateError> {
-        self.run(Operation::StateBulkGet, async |grant, store| {
+        self.run(Operation::StateBulkGet, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let store = store(grant)?;
             check_batch(keys.len(), None)?;
             let requests = keys.iter().map(|key| stored_key(&grant.key_prefix, key));
             let (sent, refused) = separate(requests);
@@ -167,7 +175,9 @@ impl State {
         &self,
         items: Vec<SetItem>,
     ) -> Result<Vec<(String, StateError)>, StateError> {
-        self.run(Operation::StateBulkSet, async |grant, store| {
+        self.run(Operation::StateBulkSet, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let store = store(grant)?;
             check_batch(items.len(), None)?;
             let can = store.capabilities();
             let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
@@ -195,7 +205,9 @@ impl State {
         &self,
         items: Vec<DeleteItem>,
     ) -> Result<Vec<(String, StateError)>, StateError> {
-        self.run(Operation::StateBulkDelete, async |grant, store| {
+        self.run(Operation::StateBulkDelete, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let store = store(grant)?;
             check_batch(items.len(), None)?;
             let can = store.capabilities();
             let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
@@ -226,7 +238,9 @@ impl State {
         operations: Vec<StateOperation>,
         metadata: Vec<(String, String)>,
     ) -> Result<(), StateError> {
-        self.run(Operation::StateTransact, async |grant, store| {
+        self.run(Operation::StateTransact, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let store = store(grant)?;
             let can = store.capabilities();
             let Some(most) = can.transactions else {
                 return Err(unsupported(grant, "transactions"));
@@ -255,7 +269,9 @@ impl State {
         limit: u32,
         token: Option<&str>,
     ) -> Result<KeyPage, StateError> {
-        self.run(Operation::StateListKeys, async |grant, store| {
+        self.run(Operation::StateListKeys, |grant: Arc<Grant>| async move {
+            let grant = &*grant;
+            let store = store(grant)?;
             if !store.capabilities().list_keys {
                 return Err(unsupported(grant, "listing keys"));
             }
@@ -289,18 +305,21 @@ impl State {
         )
     }
 
-    async fn run<T>(
+    /// The future owns its grant: a closure over borrows could not be proven `Send` by whoever spawns it.
+    async fn run<T, F>(
         &self,
         operation: Operation,
-        work: impl AsyncFnOnce(&Grant, &dyn StateStore) -> Result<T, StateError>,
-    ) -> Result<T, StateError> {
+        work: impl FnOnce(Arc<Grant>) -> F,
+    ) -> Result<T, StateError>
+    where
+        F: Future<Output = Result<T, StateError>>,
+    {
         let grant = self.grant()?;
-        let store = store(&grant)?;
         call(
             &grant.calls,
             operation,
             self.caller.deadline,
-            work(&grant, store),
+            work(grant.clone()),
         )
         .await
     }
