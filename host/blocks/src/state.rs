@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::time::{Duration, SystemTime};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Why a state call failed: the variant says what the caller can do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +72,18 @@ pub struct Entry {
     pub content_type: Option<String>,
     /// When the key ceases to exist.
     pub expires_at: Option<SystemTime>,
+}
+
+impl Entry {
+    /// The entry's metadata as doors give it out: `ttlExpireTime` (RFC 3339, as Dapr names it) if the key expires.
+    #[must_use]
+    pub fn metadata(&self) -> Vec<(String, String)> {
+        let expires = self.expires_at.map(OffsetDateTime::from);
+        let text = expires.and_then(|at| at.replace_nanosecond(0).ok()?.format(&Rfc3339).ok());
+        text.map(|text| ("ttlExpireTime".to_owned(), text))
+            .into_iter()
+            .collect()
+    }
 }
 
 /// Options of a read.
