@@ -1,0 +1,4 @@
+//! Drivers of `pubsub.*`.
+
+#[cfg(feature = "pubsub-sqlite")]
+pub(crate) mod sqlite;

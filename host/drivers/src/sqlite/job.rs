@@ -1,0 +1,103 @@
+//! One call on its way through a thread of the engine, with the channel for its answer.
+
+use super::{EngineError, Fault, JobError, Location};
+use rusqlite::{Connection, Transaction};
+use tokio::sync::oneshot;
+
+/// What became of a job, before its transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// Keep what it did.
+    Done,
+    /// Undo what it did; if the engine failed, how.
+    Failed(Option<rusqlite::ffi::Error>),
+}
+
+/// A write on its way to the writer thread.
+pub(super) trait WriteJob: Send {
+    /// Does the work inside the open transaction.
+    fn run(&mut self, transaction: &Transaction<'_>) -> Ran;
+
+    /// Answers the caller, once it is known whether the transaction holds.
+    fn answer(self: Box<Self>, location: &Location, committed: Result<(), EngineError>);
+}
+
+/// A read on its way to a reader thread.
+pub(super) trait ReadJob: Send {
+    /// Does the work and answers.
+    fn run(self: Box<Self>, location: &Location, connection: &Connection);
+}
+
+/// A closure and the caller who waits for its outcome.
+pub(super) struct ReplyJob<F, T, E> {
+    /// Taken when it runs.
+    work: Option<F>,
+    outcome: Option<Result<T, JobError<E>>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> ReplyJob<F, T, E> {
+    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, E>>) {
+        let (reply, answer) = oneshot::channel();
+        let job = Self {
+            work: Some(work),
+            outcome: None,
+            reply,
+        };
+        (job, answer)
+    }
+
+    /// A caller who went away is no error: the answer is dropped.
+    fn reply(self, location: &Location)
+    where
+        E: From<EngineError>,
+    {
+        let answer = match self.outcome {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(JobError::Refused(error))) => Err(error),
+            Some(Err(JobError::Engine(error))) => Err(EngineError::of(location, &error).into()),
+            None => Err(EngineError::new(
+                Fault::Other,
+                format!("{location}: the call panicked; nothing of it is stored"),
+            )
+            .into()),
+        };
+        drop(self.reply.send(answer));
+    }
+}
+
+impl<F, T, E> WriteJob for ReplyJob<F, T, E>
+where
+    F: FnOnce(&Transaction<'_>) -> Result<T, JobError<E>> + Send,
+    T: Send,
+    E: From<EngineError> + Send,
+{
+    fn run(&mut self, transaction: &Transaction<'_>) -> Ran {
+        self.outcome = self.work.take().map(|work| work(transaction));
+        match &self.outcome {
+            Some(Ok(_)) => Ran::Done,
+            Some(Err(JobError::Engine(error))) => Ran::Failed(error.sqlite_error().copied()),
+            _ => Ran::Failed(None),
+        }
+    }
+
+    /// A refusal, too, rests on what the transaction had seen: it falls with it.
+    fn answer(self: Box<Self>, location: &Location, committed: Result<(), EngineError>) {
+        match committed {
+            Ok(()) => self.reply(location),
+            Err(error) => drop(self.reply.send(Err(error.into()))),
+        }
+    }
+}
+
+impl<F, T, E> ReadJob for ReplyJob<F, T, E>
+where
+    F: FnOnce(&Connection) -> Result<T, JobError<E>> + Send,
+    T: Send,
+    E: From<EngineError> + Send,
+{
+    fn run(mut self: Box<Self>, location: &Location, connection: &Connection) {
+        self.outcome = self.work.take().map(|work| work(connection));
+        self.reply(location);
+    }
+}

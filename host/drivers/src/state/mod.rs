@@ -1,0 +1,4 @@
+//! Drivers of `state.*`.
+
+#[cfg(feature = "state-sqlite")]
+pub(crate) mod sqlite;
