@@ -1,0 +1,137 @@
+//! Compiled guests on disk, mapped into memory: a restart does not compile anything again.
+//!
+//! The files hold native code that the host runs, so the directory is private (0700) and its owner is checked. A file
+//! is named by the content of the guest and by everything that the compiler's output depends on.
+#![expect(
+    unsafe_code,
+    reason = "wasmtime trusts the bytes of a compiled guest; this file is where we vouch for them"
+)]
+
+use anyhow::{Context, bail};
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+use wasmtime::{Engine, component::Component};
+
+/// A directory of compiled guests.
+#[derive(Debug, Clone)]
+pub(crate) struct Cache {
+    directory: PathBuf,
+}
+
+/// A guest ready to be linked.
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    pub(crate) from_cache: bool,
+}
+
+impl Cache {
+    /// Opens or makes the directory; refuses one that others may write to.
+    pub(crate) fn open(directory: &Path) -> anyhow::Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .with_context(|| format!("making the cache directory {}", directory.display()))?;
+        let metadata = fs::metadata(directory)?;
+        if metadata.permissions().mode() & 0o022 != 0 {
+            bail!(
+                "the cache directory {} can be written by others: it holds native code; run `chmod 700 {}`",
+                directory.display(),
+                directory.display()
+            );
+        }
+        let own = fs::metadata("/proc/self")
+            .map(|process| process.uid())
+            .unwrap_or_else(|_| metadata.uid());
+        if metadata.uid() != own && own != 0 {
+            bail!(
+                "the cache directory {} belongs to another user: name one of yours with --cache-dir",
+                directory.display()
+            );
+        }
+        Ok(Self {
+            directory: directory.to_owned(),
+        })
+    }
+
+    /// The compiled form of these bytes: from the cache, else compiled and kept.
+    pub(crate) fn component(&self, engine: &Engine, bytes: &[u8]) -> anyhow::Result<Compiled> {
+        let path = self.path(engine, bytes);
+        if let Some(component) = load(engine, &path) {
+            return Ok(Compiled {
+                component,
+                from_cache: true,
+            });
+        }
+        let code = engine.precompile_component(bytes)?;
+        if let Err(error) = self.keep(&path, &code) {
+            tracing::warn!(path = %path.display(), %error, "compiled guest not kept: the next start compiles it again");
+            // SAFETY: the bytes come from this engine's compiler, a moment ago.
+            let component = unsafe { Component::deserialize(engine, &code) }?;
+            return Ok(Compiled {
+                component,
+                from_cache: false,
+            });
+        }
+        match load(engine, &path) {
+            Some(component) => Ok(Compiled {
+                component,
+                from_cache: false,
+            }),
+            None => bail!("the compiled guest {} cannot be loaded", path.display()),
+        }
+    }
+
+    fn path(&self, engine: &Engine, bytes: &[u8]) -> PathBuf {
+        let mut settings = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut settings);
+        let content = Sha256::digest(bytes);
+        let mut name = String::with_capacity(96);
+        for byte in content {
+            name.push_str(&format!("{byte:02x}"));
+        }
+        self.directory
+            .join(format!("{name}-{:016x}.cwasm", settings.finish()))
+    }
+
+    /// Written beside and renamed: nobody ever maps half a file.
+    fn keep(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
+        let beside = path.with_extension(format!("{}.tmp", std::process::id()));
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)?;
+        let written = file
+            .write_all(code)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&beside, path));
+        if written.is_err() {
+            let _ = fs::remove_file(&beside);
+        }
+        written
+    }
+}
+
+/// A file that does not load (another version, a broken disk) is removed, so that it is compiled again.
+fn load(engine: &Engine, path: &Path) -> Option<Component> {
+    if !path.exists() {
+        return None;
+    }
+    // SAFETY: the directory is ours alone (checked in `open`), and files appear in it whole.
+    match unsafe { Component::deserialize_file(engine, path) } {
+        Ok(component) => Some(component),
+        Err(error) => {
+            tracing::info!(path = %path.display(), %error, "compiled guest is stale");
+            let _ = fs::remove_file(path);
+            None
+        }
+    }
+}

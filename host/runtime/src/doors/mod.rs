@@ -1,0 +1,8 @@
+//! Doors for guests: each converts a WIT call, calls the block, converts back. No rule is applied here.
+
+pub(crate) mod config;
+pub(crate) mod invocation;
+pub(crate) mod keyvalue;
+pub(crate) mod pubsub;
+pub(crate) mod secrets;
+pub(crate) mod state;

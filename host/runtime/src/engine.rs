@@ -1,0 +1,93 @@
+//! The one wasmtime engine of a host: pool, copy-on-write images, epochs.
+//!
+//! The settings here decide what a request costs (the pool with resident pages and `pagemap_scan` is worth a factor of
+//! three) and are part of every compiled guest: changing one recompiles all of them.
+
+use std::time::Duration;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// Time between two epochs: the slice after which a computing guest lets others run.
+pub(crate) const EPOCH: Duration = Duration::from_millis(10);
+
+/// Largest memory of a guest, whatever its manifest says.
+const MEMORY_MAX: usize = 4 << 30;
+
+/// An engine whose pool holds this many instances at the same time.
+pub(crate) fn engine(instances: u32) -> anyhow::Result<Engine> {
+    let mut config = base();
+    if address_space_is_large() {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+    }
+    let engine = Engine::new(&config)?;
+    tick(&engine);
+    Ok(engine)
+}
+
+fn base() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .wasm_component_model(true)
+        // Histories of workflows will depend on it: the same result on every CPU, from the first release on.
+        .relaxed_simd_deterministic(true)
+        .async_stack_size(2 << 20)
+        .max_wasm_stack(1 << 20);
+    config
+}
+
+fn pool(instances: u32) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(instances)
+        // An adapter, a shim and a language runtime make three to six core instances of one component.
+        .total_core_instances(instances.saturating_mul(6))
+        .total_memories(instances.saturating_mul(2))
+        .total_tables(instances.saturating_mul(6))
+        .total_stacks(instances.saturating_mul(2))
+        .max_memories_per_component(8)
+        .max_tables_per_component(32)
+        .max_core_instances_per_component(32)
+        .max_memories_per_module(2)
+        .max_tables_per_module(8)
+        .max_memory_size(MEMORY_MAX)
+        .table_elements(100_000)
+        .max_component_instance_size(10 << 20)
+        .max_core_instance_size(10 << 20)
+        .linear_memory_keep_resident(2 << 20)
+        .table_keep_resident(64 << 10)
+        .async_stack_keep_resident(64 << 10)
+        .max_unused_warm_slots(100)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// The pool reserves terabytes of addresses; machines with few of them get instances on demand.
+fn address_space_is_large() -> bool {
+    let mut config = Config::new();
+    config
+        .memory_reservation(1 << 42)
+        .memory_guard_size(0)
+        .wasm_component_model(false);
+    let Ok(engine) = Engine::new(&config) else {
+        return false;
+    };
+    let mut store = wasmtime::Store::new(&engine, ());
+    wasmtime::Memory::new(&mut store, wasmtime::MemoryType::new64(0, Some(1 << 26))).is_ok()
+}
+
+/// Advances the epoch from a thread of the operating system: a guest that computes without end can hold the worker that
+/// drives tokio's timers, and then no task would ever tick.
+fn tick(engine: &Engine) {
+    let weak = engine.weak();
+    let ticker = std::thread::Builder::new()
+        .name("epochs".into())
+        .spawn(move || {
+            while let Some(engine) = weak.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(EPOCH);
+            }
+        });
+    if let Err(error) = ticker {
+        tracing::error!(%error, "no thread for epochs: guests are not interrupted");
+    }
+}

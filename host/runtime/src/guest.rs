@@ -1,0 +1,127 @@
+//! A loaded guest: its instances, fresh or used again, and the calls into them.
+
+use crate::{
+    app::AppContext,
+    exports::{ExportIndices, HttpExport},
+    failure::Failure,
+    instance::{self, GuestState},
+    meter::{CpuTimeUsed, Refused},
+};
+use berth_blocks::Caller;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use wasmtime::{
+    PoolConcurrencyLimitError, Store, Trap,
+    component::{Instance, InstancePre},
+};
+
+/// A guest of one app, ready to be called.
+pub(crate) struct Guest {
+    pub(crate) context: Arc<AppContext>,
+    pub(crate) exports: ExportIndices,
+    pre: InstancePre<GuestState>,
+    /// Instances that may serve again (`instances.reuse`), the most recent last: it is the warmest.
+    idle: Mutex<Vec<Ready>>,
+}
+
+/// An instance and its store.
+pub(crate) struct Ready {
+    pub(crate) store: Store<GuestState>,
+    pub(crate) instance: Instance,
+    served: u32,
+}
+
+/// A store before its instance exists: instantiation is part of the call and of its limits.
+pub(crate) enum Prepared {
+    Fresh(Store<GuestState>),
+    Used(Ready),
+}
+
+impl Guest {
+    pub(crate) fn new(context: Arc<AppContext>, pre: InstancePre<GuestState>) -> Self {
+        let exports = ExportIndices::of(&pre);
+        Self {
+            context,
+            exports,
+            pre,
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// A store for one call: of an idle instance if there is one.
+    pub(crate) fn prepare(&self, caller: Arc<Caller>) -> Result<Prepared, Failure> {
+        if let Some(mut ready) = self.idle.lock().pop() {
+            ready.store.data_mut().serve(caller);
+            return Ok(Prepared::Used(ready));
+        }
+        let store = instance::store(self.pre.engine(), &self.context, caller)
+            .map_err(|error| Failure::Instantiation(format!("{error:#}")))?;
+        Ok(Prepared::Fresh(store))
+    }
+
+    /// The instance to call.
+    pub(crate) async fn ready(&self, prepared: Prepared) -> Result<Ready, Failure> {
+        let mut store = match prepared {
+            Prepared::Used(ready) => return Ok(ready),
+            Prepared::Fresh(store) => store,
+        };
+        match self.pre.instantiate_async(&mut store).await {
+            Ok(instance) => Ok(Ready {
+                store,
+                instance,
+                served: 0,
+            }),
+            Err(error) if error.is::<PoolConcurrencyLimitError>() => Err(Failure::Overloaded),
+            Err(error) => Err(classify(&error, store.data(), Failure::Instantiation)),
+        }
+    }
+
+    /// Keeps an instance whose call went well, if the manifest lets it serve again.
+    pub(crate) fn keep(&self, mut ready: Ready) {
+        ready.served += 1;
+        let limits = &self.context.app;
+        if ready.served < limits.instances.reuse {
+            let mut idle = self.idle.lock();
+            if idle.len() < limits.limits.concurrency as usize {
+                idle.push(ready);
+            }
+        }
+    }
+
+    /// Drops all idle instances.
+    pub(crate) fn retire(&self) {
+        self.idle.lock().clear();
+    }
+
+    pub(crate) fn http(&self) -> Result<&HttpExport, Failure> {
+        self.exports.http.as_ref().ok_or(Failure::NoHttp)
+    }
+}
+
+impl Prepared {
+    pub(crate) fn store(&mut self) -> &mut Store<GuestState> {
+        match self {
+            Self::Fresh(store) => store,
+            Self::Used(ready) => &mut ready.store,
+        }
+    }
+}
+
+/// Why a guest stopped: the limit that it met, else what `otherwise` makes of the text.
+pub(crate) fn classify(
+    error: &wasmtime::Error,
+    state: &GuestState,
+    otherwise: impl FnOnce(String) -> Failure,
+) -> Failure {
+    if error.is::<CpuTimeUsed>() {
+        return Failure::CpuTime;
+    }
+    if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
+        return Failure::Stack;
+    }
+    match state.meter.refused {
+        Some(Refused::Memory) => Failure::Memory,
+        Some(Refused::Table) => Failure::Table,
+        None => otherwise(format!("{error:#}")),
+    }
+}

@@ -1,0 +1,215 @@
+//! HTTP into a guest, WASI 0.2 and 0.3: bodies stream in both directions.
+
+use crate::{
+    body::{GuestBody, LimitedRequest},
+    exports::HttpExport,
+    failure::Failure,
+    guard::DeadlineGuard,
+    guest::{Guest, Prepared, Ready, classify},
+    instance::GuestState,
+    run::Run,
+};
+use berth_blocks::{Caller, invocation::Body};
+use http::{HeaderMap, Request, Response, header};
+use http_body_util::BodyExt;
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Instant,
+};
+use tokio::sync::oneshot;
+use wasmtime_wasi_http::{
+    WasiBody, WasiHttpView,
+    p2::bindings::{exports::wasi::http::incoming_handler as http2, http::types::Scheme},
+    p3::{self, bindings::exports::wasi::http::handler as http3},
+};
+
+type Head = Response<WasiBody>;
+type Answer = oneshot::Sender<Result<Head, Failure>>;
+
+/// Calls the HTTP export of a guest. The answer's body drives the guest until it has finished.
+pub(crate) async fn handle(
+    guest: &Arc<Guest>,
+    caller: Arc<Caller>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Failure> {
+    let context = &guest.context;
+    let limits = &context.app.limits;
+    let export = guest.http()?.clone();
+    let guard = request.extensions().get::<DeadlineGuard>().cloned();
+    let (request, too_large) = limit(request, limits.request_body.0)?;
+    let permit = context.gate.enter(caller.deadline).await?;
+    let began = Instant::now();
+    context.begin();
+
+    let mut prepared = guest.prepare(caller.clone())?;
+    let cpu = prepared.store().data().meter.cpu.clone();
+    let (send, receive) = oneshot::channel();
+    let work = call(guest.clone(), prepared, export, request, send);
+    let mut run = Run::new(Box::pin(work), cpu, caller.deadline, permit);
+
+    let outcome = head(&mut run, receive).await;
+    context.took(began);
+    let (head, finished) = outcome.map_err(|failure| exceeded(&too_large).unwrap_or(failure))?;
+    if let Some(failure) = exceeded(&too_large) {
+        return Err(failure);
+    }
+    let left = allowed(&head, limits.response_body.0)?;
+    Ok(head.map(|body| {
+        GuestBody {
+            body,
+            run: (!finished).then_some(run),
+            left,
+            app: context.clone(),
+            _watched: guard.map(|guard| guard.enter(caller.deadline)),
+            caller,
+        }
+        .boxed_unsync()
+    }))
+}
+
+/// Refuses a body that is announced as too large; counts one that is not announced.
+fn limit(
+    request: Request<Body>,
+    limit: u64,
+) -> Result<(Request<LimitedRequest<Body>>, Arc<AtomicBool>), Failure> {
+    if announced(request.headers()).is_some_and(|length| length > limit) {
+        return Err(Failure::RequestBody);
+    }
+    let (parts, body) = request.into_parts();
+    let (body, exceeded) = LimitedRequest::new(body, limit);
+    Ok((Request::from_parts(parts, body), exceeded))
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+fn exceeded(flag: &AtomicBool) -> Option<Failure> {
+    flag.load(Ordering::Relaxed).then_some(Failure::RequestBody)
+}
+
+/// The size that the response body may have; a larger announced one fails while the status can still be chosen.
+fn allowed(head: &Head, limit: u64) -> Result<u64, Failure> {
+    match announced(head.headers()) {
+        Some(length) if length > limit => Err(Failure::ResponseBody),
+        _ => Ok(limit),
+    }
+}
+
+/// Drives the guest until its response head is there; tells whether the guest has finished as well.
+async fn head(
+    run: &mut Run,
+    mut receive: oneshot::Receiver<Result<Head, Failure>>,
+) -> Result<(Head, bool), Failure> {
+    std::future::poll_fn(|context| {
+        let ended = Pin::new(&mut *run).poll(context);
+        if let Poll::Ready(answer) = Pin::new(&mut receive).poll(context) {
+            let silent =
+                || Failure::NoResponse("the guest returned without setting a response".into());
+            return Poll::Ready(match (answer, ended) {
+                (Ok(answer), ended) => answer.map(|head| (head, ended.is_ready())),
+                (Err(_), Poll::Ready(Err(failure))) => Err(failure),
+                (Err(_), _) => Err(silent()),
+            });
+        }
+        match ended {
+            Poll::Ready(Err(failure)) => Poll::Ready(Err(failure)),
+            Poll::Ready(Ok(())) => Poll::Ready(Err(Failure::NoResponse(
+                "the guest returned without a response".into(),
+            ))),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// The whole life of one call: instantiate, call, keep the instance for another.
+async fn call(
+    guest: Arc<Guest>,
+    prepared: Prepared,
+    export: HttpExport,
+    request: Request<LimitedRequest<Body>>,
+    answer: Answer,
+) -> Result<(), Failure> {
+    let mut ready = guest.ready(prepared).await?;
+    match export {
+        HttpExport::P2(indices) => call_p2(&mut ready, &indices, request, answer).await?,
+        HttpExport::P3(indices) => call_p3(&mut ready, &indices, request, answer).await?,
+    }
+    guest.keep(ready);
+    Ok(())
+}
+
+async fn call_p2(
+    ready: &mut Ready,
+    indices: &http2::GuestIndices,
+    request: Request<LimitedRequest<Body>>,
+    answer: Answer,
+) -> Result<(), Failure> {
+    let Ready {
+        store, instance, ..
+    } = ready;
+    let called = async {
+        let handler = indices.load(&mut *store, instance)?;
+        let mut view = store.data_mut().http();
+        let request = view.new_incoming_request(Scheme::Http, request)?;
+        let outparam = view.new_response_outparam_from_callback(move |response| {
+            let response = response
+                .map_err(|code| Failure::NoResponse(format!("the guest answered {code:?}")));
+            // Whoever waited may be gone: the guest need not know.
+            let _ = answer.send(response);
+        })?;
+        handler.call_handle(&mut *store, request, outparam).await
+    };
+    let called = called.await;
+    called.map_err(|error| classify(&error, store.data(), Failure::Trap))
+}
+
+async fn call_p3(
+    ready: &mut Ready,
+    indices: &http3::GuestIndices,
+    request: Request<LimitedRequest<Body>>,
+    answer: Answer,
+) -> Result<(), Failure> {
+    let Ready {
+        store, instance, ..
+    } = ready;
+    let called = async {
+        let handler = indices.load(&mut *store, instance)?;
+        let (request, processed) = p3::Request::from_http(store.data_mut().http().hooks, request);
+        let request = store.data_mut().http().table.push(request)?;
+        let concurrent = store.run_concurrent(async |accessor| {
+            let response = match handler.call_handle(accessor, request).await? {
+                Ok(response) => response,
+                Err(code) => {
+                    let _ = answer.send(Err(Failure::NoResponse(format!(
+                        "the guest answered {code:?}"
+                    ))));
+                    return Ok(());
+                }
+            };
+            let head = accessor.with(|mut store| {
+                let response = store.data_mut().http().table.delete(response)?;
+                response.into_http_with_getter(&mut store, processed, GuestState::http)
+            })?;
+            let _ = answer.send(Ok(head));
+            // The guest writes its body, and may work on, in tasks of its own.
+            std::future::poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+            Ok::<_, wasmtime::Error>(())
+        });
+        pin!(concurrent).await?
+    };
+    let called = called.await;
+    called.map_err(|error| classify(&error, store.data(), Failure::Trap))
+}

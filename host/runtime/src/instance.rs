@@ -1,0 +1,135 @@
+//! What the host keeps for one instance of a guest: its WASI, its meter, and on whose behalf it runs now.
+
+use crate::{app::AppContext, logs::GuestLog, logs::Stream, meter::Meter, outgoing::Outgoing};
+use berth_blocks::Caller;
+use std::sync::Arc;
+use wasmtime::{Engine, Store, component::ResourceTable};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// Entries of a resource table that one instance may hold: streams, requests, handles.
+const RESOURCES_MAX: usize = 10_000;
+/// Bytes of headers of one message, as wasmtime counts them.
+const FIELDS_MAX: usize = 64 << 10;
+/// Largest answer of `wasi:random` in one call.
+const RANDOM_MAX: u64 = 1 << 20;
+
+/// The data of one store.
+pub(crate) struct GuestState {
+    pub(crate) app: Arc<AppContext>,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) table: ResourceTable,
+    pub(crate) meter: Meter,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outgoing: Outgoing,
+    stdout: GuestLog,
+    stderr: GuestLog,
+}
+
+impl GuestState {
+    fn new(app: Arc<AppContext>, caller: Arc<Caller>) -> anyhow::Result<Self> {
+        let stdout = GuestLog::new(
+            app.log_budget.clone(),
+            Stream::Stdout,
+            caller.traceparent.clone(),
+        );
+        let stderr = GuestLog::new(
+            app.log_budget.clone(),
+            Stream::Stderr,
+            caller.traceparent.clone(),
+        );
+        let wasi = wasi(&app, &stdout, &stderr)?;
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELDS_MAX);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES_MAX);
+        let meter = Meter::new(&app.app.limits);
+        let outgoing = Outgoing::new(app.clone(), caller.clone());
+        Ok(Self {
+            app,
+            caller,
+            table,
+            meter,
+            wasi,
+            http,
+            outgoing,
+            stdout,
+            stderr,
+        })
+    }
+
+    /// Turns a used instance to another call.
+    pub(crate) fn serve(&mut self, caller: Arc<Caller>) {
+        self.meter.restart();
+        self.stdout.serve(caller.traceparent.clone());
+        self.stderr.serve(caller.traceparent.clone());
+        self.outgoing.serve(caller.clone());
+        self.caller = caller;
+    }
+}
+
+impl Drop for GuestState {
+    fn drop(&mut self) {
+        self.stdout.finish();
+        self.stderr.finish();
+    }
+}
+
+/// A store for one instance, with every limit armed.
+pub(crate) fn store(
+    engine: &Engine,
+    app: &Arc<AppContext>,
+    caller: Arc<Caller>,
+) -> anyhow::Result<Store<GuestState>> {
+    let memory = usize::try_from(app.app.limits.memory.0).unwrap_or(usize::MAX);
+    let mut store = Store::new(engine, GuestState::new(app.clone(), caller)?);
+    store.limiter(|state| &mut state.meter);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|context| context.data().meter.on_epoch());
+    // What a guest hands to the host in one call comes out of its memory: it can't be more than that.
+    store.set_hostcall_fuel(memory);
+    Ok(store)
+}
+
+fn wasi(app: &AppContext, stdout: &GuestLog, stderr: &GuestLog) -> anyhow::Result<WasiCtx> {
+    let mut builder = WasiCtx::builder();
+    builder
+        .stdout(stdout.clone())
+        .stderr(stderr.clone())
+        .max_random_size(RANDOM_MAX);
+    builder
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false);
+    for (name, value) in &app.app.allow.env {
+        builder.env(name, value);
+    }
+    for grant in &app.app.allow.files {
+        let permissions = match grant.access {
+            berth_resources::Access::Read => FsPerms::ReadOnly,
+            berth_resources::Access::Write => FsPerms::ReadWrite,
+        };
+        builder.preopened_dir(&grant.host, &grant.guest, permissions)?;
+    }
+    Ok(builder.build())
+}
+
+impl WasiView for GuestState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for GuestState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.outgoing,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! The apps of a host and the calls into them.
+
+use crate::{
+    bindings::berth::exports::subscriptions as wit,
+    cache::Cache,
+    delivery, engine,
+    failure::Failure,
+    guest::classify,
+    http as guest_http, link,
+    load::{LoadError, LoadedApp, Loader},
+    run::Run,
+};
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use berth_blocks::{
+    Blocks, Caller, Deliver, Delivery, DeliveryOutcome,
+    invocation::{Body, Invoke, InvokeError, Target},
+};
+use berth_resources::{BulkSettings, Limits, Rule, Subscription};
+use http::{HeaderValue, Request, Response, header};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::Semaphore;
+
+/// How a runtime is set up.
+#[derive(Debug, Clone)]
+pub struct RuntimeOptions {
+    /// Private directory of compiled guests.
+    pub cache_dir: PathBuf,
+    /// Instances of all apps together; fixed while the host runs.
+    pub instances: u32,
+}
+
+/// The guests of one host.
+pub struct Runtime {
+    loader: Arc<Loader>,
+    apps: ArcSwap<HashMap<Target, LoadedApp>>,
+    pool: Arc<Semaphore>,
+    instances: u32,
+    draining: AtomicBool,
+}
+
+impl Runtime {
+    /// Makes the engine and its pool.
+    ///
+    /// # Errors
+    /// The cache directory cannot be used, or the machine cannot hold the pool.
+    pub fn new(options: &RuntimeOptions, blocks: Blocks) -> anyhow::Result<Arc<Self>> {
+        let engine = engine::engine(options.instances)?;
+        let pool = Arc::new(Semaphore::new(options.instances as usize));
+        let linker = link::linker(&engine)?;
+        let cache = Cache::open(&options.cache_dir)?;
+        let loader = Loader {
+            engine,
+            cache,
+            linker,
+            blocks: blocks.clone(),
+            pool: pool.clone(),
+        };
+        let runtime = Arc::new(Self {
+            loader: Arc::new(loader),
+            apps: ArcSwap::default(),
+            pool,
+            instances: options.instances,
+            draining: AtomicBool::new(false),
+        });
+        blocks.set_invoke(runtime.clone());
+        Ok(runtime)
+    }
+
+    /// Reads, compiles (or takes from the cache) and links a guest. Nothing is called yet and nothing is swapped.
+    ///
+    /// # Errors
+    /// All problems of this app at once.
+    pub async fn load(&self, app: &berth_resources::App) -> Result<LoadedApp, LoadError> {
+        let (loader, manifest) = (self.loader.clone(), app.clone());
+        let loaded = tokio::task::spawn_blocking(move || loader.load(&manifest)).await;
+        loaded.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+
+    /// Puts a whole set of apps in the place of the present one. Calls in flight finish where they began.
+    pub fn swap(&self, apps: Vec<LoadedApp>) {
+        let apps = apps.into_iter().map(|app| (target(&app), app)).collect();
+        let before = self.apps.swap(Arc::new(apps));
+        for app in before.values() {
+            app.guest().retire();
+        }
+    }
+
+    /// The apps, by namespace and app ID.
+    #[must_use]
+    pub fn apps(&self) -> Vec<LoadedApp> {
+        let mut apps: Vec<_> = self.apps.load().values().cloned().collect();
+        apps.sort_by(|one, other| key(one).cmp(&key(other)));
+        apps
+    }
+
+    /// One app.
+    #[must_use]
+    pub fn app(&self, target: &Target) -> Option<LoadedApp> {
+        self.apps.load().get(target).cloned()
+    }
+
+    /// Serves one request from outside. Never fails: what goes wrong is a response with its reason.
+    pub async fn handle(&self, target: &Target, request: Request<Body>) -> Response<Body> {
+        let Some(app) = self.app(target) else {
+            return Failure::NoHttp.response(&Limits::default());
+        };
+        let limits = &app.app().limits;
+        let caller = Arc::new(Caller {
+            namespace: target.namespace.clone(),
+            app: target.app.clone(),
+            traceparent: traceparent(&request),
+            deadline: Instant::now() + limits.timeout,
+        });
+        match self.call(&app, caller.clone(), request).await {
+            Ok(response) => response,
+            Err(failure) => {
+                app.guest().context.record(&failure, &caller);
+                failure.response(limits)
+            }
+        }
+    }
+
+    async fn call(
+        &self,
+        app: &LoadedApp,
+        caller: Arc<Caller>,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Failure> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(Failure::Draining);
+        }
+        let request = with_host(request, &caller)?;
+        guest_http::handle(app.guest(), caller, request).await
+    }
+
+    /// The subscriptions that a guest declares in code.
+    ///
+    /// # Errors
+    /// The guest failed while it was asked.
+    pub async fn declared_subscriptions(
+        &self,
+        app: &LoadedApp,
+    ) -> Result<Vec<Subscription>, String> {
+        let guest = app.guest().clone();
+        let Some(indices) = guest.exports.subscriptions.clone() else {
+            return Ok(Vec::new());
+        };
+        let manifest = app.app();
+        let caller = Arc::new(Caller {
+            namespace: manifest.namespace.clone(),
+            app: manifest.id.clone(),
+            traceparent: new_traceparent(),
+            deadline: Instant::now() + manifest.limits.timeout,
+        });
+        let explain = |failure: Failure| {
+            format!(
+                "{}: {}",
+                failure.message(&manifest.limits),
+                failure.detail()
+            )
+        };
+        let permit = guest
+            .context
+            .gate
+            .enter(caller.deadline)
+            .await
+            .map_err(explain)?;
+        let mut prepared = guest.prepare(caller.clone()).map_err(explain)?;
+        let cpu = prepared.store().data().meter.cpu.clone();
+        let (send, receive) = tokio::sync::oneshot::channel();
+        let work = async move {
+            let mut ready = guest.ready(prepared).await?;
+            let called = async {
+                let subscriptions = indices.load(&mut ready.store, &ready.instance)?;
+                subscriptions.call_declare(&mut ready.store).await
+            };
+            let called = called.await;
+            let declared =
+                called.map_err(|error| classify(&error, ready.store.data(), Failure::Trap))?;
+            let _ = send.send(declared);
+            Ok(())
+        };
+        Run::new(Box::pin(work), cpu, caller.deadline, permit)
+            .await
+            .map_err(explain)?;
+        let declared = receive.await.unwrap_or_default();
+        Ok(declared
+            .into_iter()
+            .map(|found| subscription(found, manifest))
+            .collect())
+    }
+
+    /// Refuses new calls and waits for those in flight, at most `limit`. Returns how many were left.
+    pub async fn drain(&self, limit: Duration) -> usize {
+        self.draining.store(true, Ordering::Relaxed);
+        let all = self.pool.acquire_many(self.instances);
+        match tokio::time::timeout(limit, all).await {
+            Ok(_) => 0,
+            Err(_) => (self.instances as usize).saturating_sub(self.pool.available_permits()),
+        }
+    }
+}
+
+fn key(app: &LoadedApp) -> (&str, &str) {
+    (app.app().namespace.as_str(), app.app().id.as_str())
+}
+
+fn target(app: &LoadedApp) -> Target {
+    Target {
+        namespace: app.app().namespace.clone(),
+        app: app.app().id.clone(),
+    }
+}
+
+fn subscription(declared: wit::Subscription, app: &berth_resources::App) -> Subscription {
+    Subscription {
+        name: format!("{}/{}/{}", app.id, declared.pubsub, declared.topic),
+        namespace: app.namespace.clone(),
+        pubsub: declared.pubsub,
+        topic: declared.topic,
+        rules: declared
+            .rules
+            .into_iter()
+            .map(|rule| Rule {
+                expression: rule.match_,
+                path: rule.path,
+            })
+            .collect(),
+        default_route: declared.default_route,
+        dead_letter_topic: declared.dead_letter_topic,
+        bulk: declared
+            .bulk
+            .filter(|bulk| bulk.enabled)
+            .map(|bulk| BulkSettings {
+                max_messages: bulk.max_messages_count,
+                max_await: Duration::from_millis(bulk.max_await_duration_ms.into()),
+            }),
+        metadata: declared.metadata,
+        scopes: vec![app.id.clone()],
+        pubsub_origin: app.origin.clone(),
+        origin: app.origin.clone(),
+    }
+}
+
+/// WASI needs an authority; a request of another guest or of an old client may have none.
+fn with_host(mut request: Request<Body>, caller: &Caller) -> Result<Request<Body>, Failure> {
+    if request.uri().authority().is_none() && !request.headers().contains_key(header::HOST) {
+        let host = HeaderValue::from_str(caller.app.as_str())
+            .map_err(|error| Failure::BadRequest(error.to_string()))?;
+        request.headers_mut().insert(header::HOST, host);
+    }
+    let readable = request
+        .headers()
+        .get(header::HOST)
+        .is_none_or(|host| host.to_str().is_ok());
+    if readable {
+        Ok(request)
+    } else {
+        Err(Failure::BadRequest("the Host header is not text".into()))
+    }
+}
+
+/// The trace that a request belongs to: its own, or a new one.
+fn traceparent(request: &Request<Body>) -> Arc<str> {
+    let given = request
+        .headers()
+        .get("traceparent")
+        .and_then(|value| value.to_str().ok());
+    given
+        .filter(|text| text.len() == 55 && text.is_ascii())
+        .map_or_else(new_traceparent, Into::into)
+}
+
+fn new_traceparent() -> Arc<str> {
+    let (trace, span): (u128, u64) = (rand::random(), rand::random());
+    format!("00-{trace:032x}-{span:016x}-01").into()
+}
+
+#[async_trait]
+impl Invoke for Runtime {
+    async fn invoke(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, InvokeError> {
+        let Some(app) = self.app(target) else {
+            return Err(InvokeError::NotFound(format!(
+                "no app `{}` in namespace `{}`",
+                target.app, target.namespace
+            )));
+        };
+        let limits = &app.app().limits;
+        let own = Arc::new(Caller {
+            namespace: target.namespace.clone(),
+            app: target.app.clone(),
+            traceparent: caller.traceparent.clone(),
+            // A call never outlives the one that waits for it.
+            deadline: (Instant::now() + limits.timeout).min(caller.deadline),
+        });
+        identify(&mut request, caller, target);
+        self.call(&app, own.clone(), request)
+            .await
+            .map_err(|failure| {
+                app.guest().context.record(&failure, &own);
+                let text = format!(
+                    "app `{}`: {} ({})",
+                    target.app,
+                    failure.message(limits),
+                    failure.reason()
+                );
+                match failure {
+                    Failure::WallTime | Failure::CpuTime => InvokeError::Timeout(text),
+                    Failure::NoHttp => InvokeError::NotFound(text),
+                    Failure::RequestBody | Failure::ResponseBody => InvokeError::TooLarge(text),
+                    Failure::BadRequest(_) => InvokeError::Invalid(text),
+                    _ => InvokeError::Unavailable(text),
+                }
+            })
+    }
+}
+
+/// Dapr's headers for a call between apps; what the caller wrote there itself does not count.
+fn identify(request: &mut Request<Body>, caller: &Caller, target: &Target) {
+    let names = [
+        ("dapr-caller-app-id", caller.app.as_str()),
+        ("dapr-caller-namespace", caller.namespace.as_str()),
+        ("dapr-callee-app-id", target.app.as_str()),
+        ("traceparent", &*caller.traceparent),
+    ];
+    for (name, value) in names {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            request.headers_mut().insert(name, value);
+        }
+    }
+}
+
+#[async_trait]
+impl Deliver for Runtime {
+    async fn deliver(&self, target: &Target, message: Delivery) -> DeliveryOutcome {
+        if self.draining.load(Ordering::Relaxed) {
+            return DeliveryOutcome::Busy;
+        }
+        let Some(app) = self.app(target) else {
+            return DeliveryOutcome::Busy;
+        };
+        let caller = Arc::new(Caller {
+            namespace: target.namespace.clone(),
+            app: target.app.clone(),
+            traceparent: message.traceparent.clone(),
+            deadline: Instant::now() + app.app().limits.timeout,
+        });
+        delivery::deliver(app.guest(), caller, message).await
+    }
+}
