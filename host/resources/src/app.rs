@@ -7,11 +7,8 @@ mod limits;
 pub use allow::InvalidRule;
 
 use crate::{
-    AppId, ByteSize, Namespace, Origin,
-    document::Head,
-    node::quote,
-    reader::{Field, Fields, Reading},
-    suggest::did_you_mean,
+    AppId, ByteSize, Namespace, Origin, document::Head, fields::Fields, node::quote,
+    reader::Reading, suggest::did_you_mean, value::Field,
 };
 use std::{
     collections::BTreeMap,

@@ -3,8 +3,10 @@
 use crate::{
     AppId, Namespace, Origin, Secret,
     document::{Head, scopes},
+    fields::Fields,
     node::quote,
-    reader::{Field, Fields, Reading},
+    reader::Reading,
+    value::Field,
 };
 use std::{collections::HashMap, time::Duration};
 
@@ -145,7 +147,7 @@ fn read_type(field: &Field<'_>, reading: &mut Reading<'_>) -> Option<ComponentTy
 }
 
 fn read_version(field: &Field<'_>, reading: &mut Reading<'_>) -> Option<String> {
-    let text = field.text(reading)?;
+    let text = field.any_text(reading)?;
     let behind = text.strip_prefix('v').unwrap_or_default();
     if behind.starts_with(|c: char| c.is_ascii_digit())
         && behind.chars().all(|c| c.is_ascii_alphanumeric())
@@ -213,6 +215,8 @@ fn read_value(
         }
         (None, Some(field), None) => read_secret_ref(field, reading),
         (None, None, Some(field)) => read_env_ref(&field, reading),
+        // One that was misspelt is reported as an unknown field.
+        (None, None, None) if fields.has_unknown() => None,
         (None, None, None) => {
             let message = format!(
                 "metadata {} has none of `value`, `secretKeyRef` and `envRef`",

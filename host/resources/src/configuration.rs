@@ -1,10 +1,7 @@
 //! `kind: Configuration` (dapr.io/v1alpha1): what applies to an app beyond its manifest.
 
 use crate::{
-    Namespace, Origin,
-    document::Head,
-    node::quote,
-    reader::{Field, Fields, Reading},
+    Namespace, Origin, document::Head, fields::Fields, node::quote, reader::Reading, value::Field,
 };
 
 /// A configuration that an App names.

@@ -3,9 +3,12 @@
 use crate::{
     App, AppId, Component, Configuration, HttpEndpoint, Namespace, Origin, Resiliency,
     Subscription,
+    fields::Fields,
+    kinds::{KINDS, Kind, Ownership, ownership},
     node::{Node, Place, quote},
-    reader::{Field, Fields, Reading},
+    reader::Reading,
     suggest::{did_you_mean, nearest},
+    value::{Field, list},
 };
 
 /// What every document says of itself.
@@ -36,85 +39,6 @@ pub(crate) struct Identity {
     pub name: String,
 }
 
-/// A kind and who defines it.
-struct Kind {
-    name: &'static str,
-    group: &'static str,
-    versions: &'static [&'static str],
-}
-
-const DAPR: &str = "dapr.io";
-const BERTH: &str = "berth.dev";
-const KINDS: [Kind; 8] = [
-    Kind {
-        name: "App",
-        group: BERTH,
-        versions: &["v1alpha1"],
-    },
-    Kind {
-        name: "Component",
-        group: DAPR,
-        versions: &["v1alpha1"],
-    },
-    Kind {
-        name: "Configuration",
-        group: DAPR,
-        versions: &["v1alpha1"],
-    },
-    Kind {
-        name: "HTTPEndpoint",
-        group: DAPR,
-        versions: &["v1alpha1"],
-    },
-    Kind {
-        name: "MCPServer",
-        group: DAPR,
-        versions: &["v1alpha1"],
-    },
-    Kind {
-        name: "Resiliency",
-        group: DAPR,
-        versions: &["v1alpha1"],
-    },
-    Kind {
-        name: "Subscription",
-        group: DAPR,
-        versions: &["v1alpha1", "v2alpha1"],
-    },
-    Kind {
-        name: "WorkflowAccessPolicy",
-        group: DAPR,
-        versions: &["v1alpha1"],
-    },
-];
-
-/// Whether an apiVersion belongs to berth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ownership {
-    Ours,
-    /// Probably meant to be this group.
-    NearMiss(&'static str),
-    Foreign,
-}
-
-/// Judges the text of an apiVersion.
-pub(crate) fn ownership(api_version: &str) -> Ownership {
-    let group = api_version.split('/').next().unwrap_or_default();
-    let lower = group.to_ascii_lowercase();
-    let near = |known: &str| {
-        let label = known.split('.').next().unwrap_or_default();
-        lower.split('.').next() == Some(label) || strsim::damerau_levenshtein(&lower, known) <= 2
-    };
-    match group {
-        DAPR | BERTH => Ownership::Ours,
-        // A longer name than any slip makes is another project's.
-        _ if lower.len() > BERTH.len() + 4 => Ownership::Foreign,
-        _ if near(DAPR) => Ownership::NearMiss(DAPR),
-        _ if near(BERTH) => Ownership::NearMiss(BERTH),
-        _ => Ownership::Foreign,
-    }
-}
-
 /// Whether the document claims to be ours, rightly or nearly.
 pub(crate) fn is_ours(root: &Node) -> bool {
     let entries = root.map().unwrap_or_default();
@@ -128,29 +52,38 @@ pub(crate) fn is_ours(root: &Node) -> bool {
 /// Reads a document that is ours. The identity comes back even if the resource does not.
 pub(crate) fn read(root: &Node, reading: &mut Reading<'_>) -> (Option<Identity>, Option<Resource>) {
     let mut fields = Fields::root(root);
-    let Some(version) = api_version(&mut fields, reading) else {
+    let Some((kind, head)) = head(root, &mut fields, reading) else {
+        fields.finish_missing(reading);
         return (None, None);
     };
-    let Some(kind) = kind(&mut fields, &version, reading) else {
-        return (None, None);
-    };
-    let Some((name, namespace)) = metadata(&mut fields, reading) else {
-        return (None, None);
-    };
+    let (namespace, name) = (head.namespace.clone(), head.name.clone());
     let identity = Identity {
         kind: kind.name,
-        namespace: namespace.clone(),
-        name: name.clone(),
-    };
-    let origin = reading.origin(root.place);
-    let head = Head {
-        version,
-        name,
         namespace,
-        origin,
+        name,
     };
     let resource = body(kind, head, fields, reading);
     (Some(identity), resource.filter(|_| !reading.has_errors()))
+}
+
+fn head(
+    root: &Node,
+    fields: &mut Fields<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<(&'static Kind, Head)> {
+    let version = api_version(fields, reading)?;
+    let kind = kind(fields, &version, reading)?;
+    let (name, namespace) = metadata(fields, reading)?;
+    let origin = reading.origin(root.place);
+    Some((
+        kind,
+        Head {
+            version,
+            name,
+            namespace,
+            origin,
+        },
+    ))
 }
 
 fn body(
@@ -195,9 +128,15 @@ fn body(
 /// The version behind the slash, if the group is right.
 fn api_version(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<String> {
     let Some(field) = fields.nullable("apiVersion") else {
-        // The document is ours by a misspelt key, which is reported as such.
-        let place = fields.place();
-        reading.error(place, "`apiVersion` is missing, found a similar field: expected `apiVersion` in exactly this spelling");
+        // The document is ours by a key that is nearly this one.
+        let misspelt = fields
+            .unknown()
+            .find(|entry| nearest(&entry.key, ["apiVersion"]).is_some());
+        let (place, key) = misspelt.map_or((fields.place(), ""), |entry| (entry.place, &entry.key));
+        reading.error(
+            place,
+            format!("unknown field {} (did you mean `apiVersion`?)", quote(key)),
+        );
         return None;
     };
     let text = field.text(reading)?;
@@ -228,7 +167,11 @@ fn api_version(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<Str
     None
 }
 
-fn kind<'k>(fields: &mut Fields<'_>, version: &str, reading: &mut Reading<'_>) -> Option<&'k Kind> {
+fn kind(
+    fields: &mut Fields<'_>,
+    version: &str,
+    reading: &mut Reading<'_>,
+) -> Option<&'static Kind> {
     let group_place = fields.key_place("apiVersion");
     let group = group_of(fields);
     let field = fields.required("kind", "a kind such as `Component`", reading)?;
@@ -255,8 +198,8 @@ fn kind<'k>(fields: &mut Fields<'_>, version: &str, reading: &mut Reading<'_>) -
     if group != kind.group || !kind.versions.contains(&version) {
         let found = quote(&format!("{group}/{version}"));
         let message = format!(
-            "a {text} has apiVersion {}, found {found}",
-            wanted.join(" or ")
+            "kind `{text}` has apiVersion {}, found {found}",
+            list(&wanted)
         );
         reading.error(value_place(fields, group_place), message);
         return None;
@@ -344,37 +287,4 @@ pub(crate) fn scopes(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<
         scopes.push(app);
     }
     scopes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn near_misses_of_the_groups_are_noticed_and_others_left_alone() {
-        assert_eq!(ownership("dapr.io/v1alpha1"), Ownership::Ours);
-        assert_eq!(ownership("berth.dev/v1alpha1"), Ownership::Ours);
-        for text in [
-            "dapr/v1alpha1",
-            "darp.io/v1alpha1",
-            "Dapr.io/v1",
-            "dapr.com/v1",
-            "dapr.dev/v1alpha1",
-        ] {
-            assert_eq!(ownership(text), Ownership::NearMiss(DAPR), "{text}");
-        }
-        for text in ["berth.io/v1alpha1", "birth.dev/v1alpha1", "berth/v1"] {
-            assert_eq!(ownership(text), Ownership::NearMiss(BERTH), "{text}");
-        }
-        for text in [
-            "v1",
-            "apps/v1",
-            "operator.dapr.io/v1alpha1",
-            "keda.sh/v1",
-            "",
-            "argoproj.io/v1",
-        ] {
-            assert_eq!(ownership(text), Ownership::Foreign, "{text}");
-        }
-    }
 }

@@ -1,10 +1,6 @@
 //! CEL expressions: compiled at load so that a broken one is an error at its place.
 
-use crate::{
-    node::quote,
-    reader::{Field, Reading},
-    suggest::did_you_mean,
-};
+use crate::{node::quote, reader::Reading, suggest::did_you_mean, value::Field};
 use cel::Program;
 
 /// Longest expression. The compiler's own recursion grows with the text, so the text is bounded.
@@ -35,7 +31,7 @@ fn compile(source: &str, variables: &[&str]) -> Result<(), String> {
     }
     let program = Program::compile(source).map_err(|errors| {
         let first = errors.errors.first();
-        let what = first.map_or_else(String::new, |error| format!(": {}", one_line(&error.msg)));
+        let what = first.map_or_else(String::new, |error| format!(": {}", explain(&error.msg)));
         format!("{} is not a valid CEL expression{what}", quote(source))
     })?;
     let references = program.references();
@@ -87,8 +83,18 @@ fn is_local(source: &str, name: &str) -> bool {
         })
 }
 
-fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
+/// The compiler's message without its list of every token that could stand there.
+fn explain(message: &str) -> String {
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let message = message.strip_prefix("Syntax error: ").unwrap_or(&message);
+    let message = message.split(" expecting ").next().unwrap_or(message);
+    if message.contains("'<EOF>'") {
+        return "it ends too early".to_owned();
+    }
+    match message.strip_prefix("token recognition error at: '= ") {
+        Some(_) => "a single `=`, equality is `==`".to_owned(),
+        None => message.replace('\'', "`"),
+    }
 }
 
 #[cfg(test)]

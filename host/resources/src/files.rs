@@ -2,7 +2,7 @@
 
 use crate::{
     Diagnostic, Origin, Severity,
-    document::{Ownership, ownership},
+    kinds::{Ownership, ownership},
     suggest::nearest,
 };
 use std::{

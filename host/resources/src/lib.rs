@@ -14,7 +14,9 @@ mod configuration;
 mod document;
 mod duration;
 mod expression;
+mod fields;
 mod files;
+mod kinds;
 mod load;
 mod names;
 mod node;
@@ -25,7 +27,9 @@ mod resources;
 mod subscription;
 mod suggest;
 mod templates;
+mod tree;
 mod units;
+mod value;
 mod yaml;
 
 pub use app::{

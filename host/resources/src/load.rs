@@ -5,7 +5,6 @@ use crate::{
     checks::{self, Found, Layer},
     document::{self, Resource},
     files::{self, Depth},
-    node::Place,
     reader::Reading,
     yaml::{self, Issue, Parsed},
 };
@@ -166,14 +165,7 @@ impl Loading<'_> {
                 findings: Vec::new(),
                 references: Vec::new(),
             };
-            // A document that is cut off would be full of missing fields.
-            let is_last = parsed.root.place
-                == documents
-                    .last()
-                    .map_or(Place::default(), |last| last.root.place);
-            if !(syntax.is_some() && is_last) {
-                self.document(parsed, &mut reading, layer);
-            }
+            self.document(parsed, &mut reading, layer);
             self.findings.append(&mut reading.findings);
         }
         if let Some(issue) = syntax.filter(|_| is_ours || files::claims_ours(text)) {
@@ -187,6 +179,11 @@ impl Loading<'_> {
     }
 
     fn document(&mut self, parsed: &yaml::Document, reading: &mut Reading<'_>, layer: Layer) {
+        let (identity, resource) = document::read(&parsed.root, reading);
+        if !parsed.complete {
+            // Whatever is missing may stand in the part that was not read.
+            reading.findings.clear();
+        }
         for issue in &parsed.issues {
             let Issue {
                 place,
@@ -195,7 +192,8 @@ impl Loading<'_> {
             } = issue.clone();
             reading.find(place, Severity::Error, message, hint);
         }
-        let (identity, resource) = document::read(&parsed.root, reading);
+        let whole = parsed.complete && !reading.has_errors();
+        let resource = resource.filter(|_| whole);
         let Some(identity) = identity else { return };
         let resource = resource.map(|resource| match resource {
             Resource::Configuration(mut configuration) => {

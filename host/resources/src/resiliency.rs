@@ -6,7 +6,8 @@ mod targets;
 use crate::{
     AppId, Namespace, Origin,
     document::{Head, scopes},
-    reader::{Fields, Reading},
+    fields::Fields,
+    reader::Reading,
 };
 use std::{ops::RangeInclusive, time::Duration};
 

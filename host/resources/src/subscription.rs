@@ -4,8 +4,10 @@ use crate::{
     AppId, Namespace, Origin,
     document::{Head, scopes},
     expression,
+    fields::Fields,
     node::quote,
-    reader::{Field, Fields, Reading},
+    reader::Reading,
+    value::Field,
 };
 use std::time::Duration;
 
@@ -135,7 +137,7 @@ fn read_rules(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Route
     let default = default.and_then(|field| read_route(&field, reading));
     let list = fields.optional("rules", reading);
     let items = list.map(|field| field.items(reading)).unwrap_or_default();
-    if !has_default && items.is_empty() {
+    if !has_default && items.is_empty() && !fields.has_unknown() {
         reading.error(
             fields.place(),
             "`spec.routes` is empty, expected a `default` or `rules`",

@@ -2,9 +2,8 @@
 
 use super::{absolute, http::is_host_name};
 use crate::{
-    Access, Allow, FileGrant, OutboundRule, Scheme,
-    node::quote,
-    reader::{Field, Fields, Reading},
+    Access, Allow, FileGrant, OutboundRule, Scheme, fields::Fields, node::quote, reader::Reading,
+    value::Field,
 };
 use std::{
     collections::BTreeMap,

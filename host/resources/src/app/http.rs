@@ -1,10 +1,6 @@
 //! `spec.http`: paths and host that the ingress matches.
 
-use crate::{
-    HttpExposure,
-    node::quote,
-    reader::{Field, Fields, Reading},
-};
+use crate::{HttpExposure, fields::Fields, node::quote, reader::Reading, value::Field};
 
 impl HttpExposure {
     pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Self {

@@ -1,9 +1,6 @@
 //! `spec.limits` and `spec.instances`: every limit has a default and a range.
 
-use crate::{
-    ByteSize, Instances, Limits,
-    reader::{Fields, Reading},
-};
+use crate::{ByteSize, Instances, Limits, fields::Fields, reader::Reading};
 use std::{ops::RangeInclusive, time::Duration};
 
 const MILLISECOND: Duration = Duration::from_millis(1);

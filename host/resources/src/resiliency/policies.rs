@@ -1,11 +1,7 @@
 //! `spec.policies`: timeouts, retries and circuit breakers by name.
 
 use super::{Backoff, Matching, RetryPolicy};
-use crate::{
-    expression,
-    node::quote,
-    reader::{Field, Fields, Reading},
-};
+use crate::{expression, fields::Fields, node::quote, reader::Reading, value::Field};
 use std::{ops::RangeInclusive, time::Duration};
 
 /// The policies that targets refer to.

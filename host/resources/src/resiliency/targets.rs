@@ -4,11 +4,7 @@ use super::{
     RetryPolicy,
     policies::{BUILT_IN, Policies, built_in},
 };
-use crate::{
-    node::quote,
-    reader::{Field, Fields, Reading},
-    suggest::did_you_mean,
-};
+use crate::{fields::Fields, node::quote, reader::Reading, suggest::did_you_mean, value::Field};
 
 /// What applies in this version.
 #[derive(Debug, Default)]
