@@ -1,2 +1,95 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask <command>`: everything that is done with the repository besides plain cargo.
+//!
+//! - [`setup`]: the tools, one file per [`toolchain`].
+//! - [`guests`]: what is built for Wasm; [`component`] checks the result.
+//! - [`test`], [`bench`], [`demo`]: the commands of the README; [`tour`] is what the demo shows.
+//! - [`check_repo`], [`frozen_wit`]: rules of the repository that no compiler checks.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line speaks through its output"
+)]
+
+mod bench;
+mod check_repo;
+mod command;
+mod component;
+mod demo;
+mod freshness;
+mod frozen_wit;
+mod guests;
+mod http;
+mod repository;
+mod setup;
+mod test;
+mod toolchain;
+mod tour;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Builds, tests and shows berth.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what the tests need, or names the line that does.
+    Setup,
+    /// Builds guests that are older than their sources.
+    Guests {
+        /// Which of them.
+        #[arg(value_enum, default_value = "all")]
+        group: guests::Group,
+    },
+    /// Runs the shop on the embedded backends and shows it around.
+    Demo {
+        /// Keep running after the tour, also without a terminal.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Runs every check and test, as continuous integration does.
+    Test {
+        /// Passed on to `cargo nextest run`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        nextest: Vec<String>,
+    },
+    /// Checks the rules of the repository.
+    CheckRepo {
+        /// Take the WIT packages as they are now for the frozen ones.
+        #[arg(long)]
+        freeze_wit: bool,
+    },
+    /// Runs the benchmarks.
+    Bench {
+        /// Passed on to the benchmarks.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Setup => setup::run(),
+        Command::Guests { group } => guests::build(group),
+        Command::Demo { keep } => demo::run(keep),
+        Command::Test { nextest } => test::run(&nextest),
+        Command::CheckRepo { freeze_wit: true } => frozen_wit::freeze(),
+        Command::CheckRepo { freeze_wit: false } => check_repo::run(),
+        Command::Bench { arguments } => bench::run(&arguments),
+    }
+}

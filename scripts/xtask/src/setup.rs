@@ -1,0 +1,29 @@
+//! `cargo xtask setup`: the tools, each made ready once.
+
+use crate::toolchain::{c, javascript, nextest, python, rust};
+use anyhow::{Context, Result};
+use std::time::Instant;
+
+/// Makes one tool ready and says which.
+type Step = (&'static str, fn() -> Result<String>);
+
+const STEPS: [Step; 5] = [
+    ("Rust for Wasm", rust::describe),
+    ("C for Wasm", c::ensure),
+    ("JavaScript for Wasm", javascript::ensure),
+    ("Python for Wasm", python::ensure),
+    ("test runner", nextest::ensure),
+];
+
+/// Runs every step, with a line for each.
+pub fn run() -> Result<()> {
+    for (name, step) in STEPS {
+        let started = Instant::now();
+        let ready = step().with_context(|| format!("setting up {name}"))?;
+        println!(
+            "{name:<20} {ready} ({:.1} s)",
+            started.elapsed().as_secs_f64()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! `cargo xtask test`: every check, in the order in which they fail soonest.
+
+use crate::{check_repo, command, guests, repository, setup};
+use anyhow::{Context, Result};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Steps that are done, with their times.
+#[derive(Default)]
+struct Timetable {
+    steps: Vec<(&'static str, Duration)>,
+}
+
+impl Timetable {
+    fn step(&mut self, name: &'static str, body: impl FnOnce() -> Result<()>) -> Result<()> {
+        println!("== {name}");
+        let started = Instant::now();
+        body().with_context(|| format!("step `{name}`"))?;
+        self.steps.push((name, started.elapsed()));
+        Ok(())
+    }
+
+    fn print(&self) {
+        println!("== all passed");
+        for (name, took) in &self.steps {
+            println!("{name:<20} {:>7.1} s", took.as_secs_f64());
+        }
+        let total: Duration = self.steps.iter().map(|(_, took)| took).sum();
+        println!("{:<20} {:>7.1} s", "total", total.as_secs_f64());
+    }
+}
+
+/// Runs every step; `nextest` is passed on to the test runner.
+pub fn run(nextest: &[String]) -> Result<()> {
+    let mut timetable = Timetable::default();
+    timetable.step("setup", setup::run)?;
+    timetable.step("format", format)?;
+    timetable.step("repository", check_repo::run)?;
+    timetable.step("guests", || guests::build(guests::Group::All))?;
+    timetable.step("clippy", || {
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    })?;
+    timetable.step("tests", || {
+        command::run(
+            repository::cargo()
+                .args(["nextest", "run", "--workspace"])
+                .args(nextest),
+        )
+    })?;
+    timetable.step("documentation", || {
+        command::run(
+            repository::cargo()
+                .env("RUSTDOCFLAGS", "-D warnings")
+                .args(["doc", "--no-deps", "--workspace"]),
+        )
+    })?;
+    timetable.print();
+    Ok(())
+}
+
+/// The host's workspace, and those of the guests.
+fn format() -> Result<()> {
+    for workspace in [".", "tests/guests", "guest-examples/shop"] {
+        let mut fmt = Command::new("cargo");
+        fmt.current_dir(repository::path(workspace))
+            .args(["fmt", "--all", "--check"]);
+        command::run(&mut fmt)?;
+    }
+    Ok(())
+}
+
+fn cargo(arguments: &[&str]) -> Result<()> {
+    command::run(repository::cargo().args(arguments))
+}

@@ -1,0 +1,13 @@
+//! What turns a language into components: how to have it, and how to build with it. One file per language.
+
+pub mod c;
+mod debian;
+pub mod javascript;
+pub mod nextest;
+pub mod python;
+pub mod rust;
+mod stamp;
+pub mod wat;
+mod world;
+
+pub use world::load as world;

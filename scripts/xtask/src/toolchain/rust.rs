@@ -1,0 +1,78 @@
+//! Rust guests: `cargo` for `wasm32-wasip2`.
+
+use crate::{command, repository};
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "wasm32-wasip2";
+
+/// Makes the target ready and says whose it is.
+pub fn describe() -> Result<String> {
+    let cargo = cargo()?;
+    Ok(format!("{TARGET} by {}", cargo.display()))
+}
+
+/// A cargo that compiles for the target.
+fn cargo() -> Result<PathBuf> {
+    if has_target()? || add_target() {
+        return Ok(PathBuf::from("cargo"));
+    }
+    println!("rustup cannot add {TARGET}, taking Debian's");
+    let script = repository::path("scripts/guest-toolchain.sh");
+    let prefix = repository::tools().join("rust");
+    let output = command::output(Command::new(script).arg(prefix))?;
+    let last = output
+        .lines()
+        .last()
+        .context("the toolchain script printed no path")?;
+    Ok(PathBuf::from(last))
+}
+
+fn has_target() -> Result<bool> {
+    let sysroot = command::output(Command::new("rustc").args(["--print", "sysroot"]))?;
+    let library = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET);
+    Ok(library.join("lib").is_dir())
+}
+
+fn add_target() -> bool {
+    println!("adding the target {TARGET}");
+    command::succeeds(Command::new("rustup").args(["target", "add", TARGET]))
+}
+
+/// Builds packages of a guest workspace, and copies each to its output.
+pub fn build(workspace: &Path, guests: &[(&str, PathBuf)]) -> Result<()> {
+    let target_dir = repository::path("target/guest-build");
+    let mut build = Command::new(cargo()?);
+    build
+        .current_dir(workspace)
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--target",
+            TARGET,
+            "--target-dir",
+        ])
+        .arg(&target_dir);
+    for (package, _) in guests {
+        build.args(["--package", package]);
+    }
+    command::run(&mut build)?;
+    for (package, output) in guests {
+        let file = format!("{}.wasm", package.replace('-', "_"));
+        let built = target_dir.join(TARGET).join("release").join(file);
+        copy(&built, output)?;
+    }
+    Ok(())
+}
+
+/// Copies with the time of now, since cargo keeps the old time of what it did not have to build again. Renamed into
+/// place, so that a running host never sees half a guest.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let bytes = fs::read(from).with_context(|| format!("reading {}", from.display()))?;
+    let new = to.with_extension("new");
+    fs::write(&new, bytes).with_context(|| format!("writing {}", new.display()))?;
+    fs::rename(&new, to).with_context(|| format!("writing {}", to.display()))
+}
