@@ -1,6 +1,8 @@
 //! Doors for native clients: the ingress and the admin API.
 //!
 //! - [`ingress`]: requests from the outside to the apps, by host and path.
+//! - [`admin`]: what the CLI asks a running host, on loopback, behind a token.
 
+pub mod admin;
 pub mod ingress;
 mod reply;
