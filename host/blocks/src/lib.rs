@@ -12,11 +12,14 @@ mod backend;
 mod blocks;
 mod caller;
 pub mod cloudevents;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod delivery;
 mod handles;
 pub mod invocation;
 mod keys;
 pub mod limits;
+mod memory;
 pub mod open;
 mod pipeline;
 pub mod pubsub;
@@ -37,5 +40,6 @@ pub use handles::{
     StateOperation, Topics,
 };
 pub use keys::KeyPrefix;
+pub use memory::in_memory;
 pub use open::{OpenPlan, check, embedded_defaults, open};
 pub use scopes::{TopicRules, TopicScopes, TopicUse, topic_list};
