@@ -210,9 +210,8 @@ fn build_workspace(folder: &str, stale: &[&Guest]) -> Result<()> {
     }
     let started = Instant::now();
     rust::build(&repository::path(folder), &packages)?;
-    for (name, _) in packages {
-        report(name, started);
-    }
+    let names: Vec<_> = packages.iter().map(|(name, _)| *name).collect();
+    report(&names.join(", "), started);
     Ok(())
 }
 

@@ -30,7 +30,10 @@ impl Request {
     }
 
     pub fn header(&self, name: &str) -> Option<String> {
-        let (_, value) = self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name))?;
+        let (_, value) = self
+            .headers
+            .iter()
+            .find(|(given, _)| given.eq_ignore_ascii_case(name))?;
         Some(String::from_utf8_lossy(value).into_owned())
     }
 }
@@ -58,7 +61,9 @@ fn read_body(request: IncomingRequest) -> Vec<u8> {
         match stream.blocking_read(64 * 1024) {
             Ok(chunk) => bytes.extend(chunk),
             Err(StreamError::Closed) => break,
-            Err(StreamError::LastOperationFailed(error)) => panic!("reading the body: {}", error.to_debug_string()),
+            Err(StreamError::LastOperationFailed(error)) => {
+                panic!("reading the body: {}", error.to_debug_string())
+            }
         }
     }
     drop(stream);
@@ -81,10 +86,13 @@ impl Response {
     }
 
     pub fn send(self, outparam: ResponseOutparam) {
-        let headers = Fields::from_list(&[("content-type".to_owned(), b"application/json".to_vec())])
-            .expect("the header is well-formed");
+        let headers =
+            Fields::from_list(&[("content-type".to_owned(), b"application/json".to_vec())])
+                .expect("the header is well-formed");
         let response = OutgoingResponse::new(headers);
-        response.set_status_code(self.status).expect("the status is in range");
+        response
+            .set_status_code(self.status)
+            .expect("the status is in range");
         let body = response.body().expect("nobody else has taken the body");
         ResponseOutparam::set(outparam, Ok(response));
         let stream = body.write().expect("nobody else has taken the stream");

@@ -12,7 +12,10 @@ impl subscriptions::Guest for Guest {
         vec![Subscription {
             pubsub: "pubsub".to_owned(),
             topic: "contract".to_owned(),
-            rules: vec![Rule { match_: r#"event.type == "special""#.to_owned(), path: "special".to_owned() }],
+            rules: vec![Rule {
+                match_: r#"event.type == "special""#.to_owned(),
+                path: "special".to_owned(),
+            }],
             default_route: Some("default".to_owned()),
             dead_letter_topic: Some("contract-dlq".to_owned()),
             bulk: None,
@@ -56,11 +59,19 @@ fn remember(delivery: &Delivery) -> Result<(), store::Error> {
 }
 
 pub fn answer(id: &str) -> Response {
-    let options = GetOptions { consistency: None, metadata: vec![] };
+    let options = GetOptions {
+        consistency: None,
+        metadata: vec![],
+    };
     match store::open("statestore").and_then(|store| store.get(&key(id), &options)) {
         Ok(Some(entry)) => Response::json(200, entry.value),
         Ok(None) => Response::not_found(),
-        Err(error) => Response::json(500, json!({ "error": format!("{error:?}") }).to_string().into_bytes()),
+        Err(error) => Response::json(
+            500,
+            json!({ "error": format!("{error:?}") })
+                .to_string()
+                .into_bytes(),
+        ),
     }
 }
 

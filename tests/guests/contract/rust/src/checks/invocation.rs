@@ -39,12 +39,16 @@ fn invoke(run: &Run) -> Outcome {
     };
     let response = done(invoker::invoke(&run.app_id, &request))?;
     let body = String::from_utf8_lossy(&response.body);
-    expect(response.status == 201 && body == ECHO, || format!("{} {body}", response.status))
+    expect(response.status == 201 && body == ECHO, || {
+        format!("{} {body}", response.status)
+    })
 }
 
 fn status(run: &Run) -> Outcome {
     let response = done(invoker::invoke(&run.app_id, &request("GET", "nowhere")))?;
-    expect(response.status == 404, || format!("status {}", response.status))
+    expect(response.status == 404, || {
+        format!("status {}", response.status)
+    })
 }
 
 fn unknown_app(_: &Run) -> Outcome {

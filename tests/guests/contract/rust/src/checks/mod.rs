@@ -28,10 +28,19 @@ type Check = (&'static str, fn(&Run) -> Outcome);
 
 pub fn answer(request: &Request) -> Response {
     let run = Run {
-        id: request.header("x-run-id").unwrap_or_else(|| "run".to_owned()),
-        app_id: request.header("x-app-id").unwrap_or_else(|| "contract".to_owned()),
+        id: request
+            .header("x-run-id")
+            .unwrap_or_else(|| "run".to_owned()),
+        app_id: request
+            .header("x-app-id")
+            .unwrap_or_else(|| "contract".to_owned()),
     };
-    let checks = [state::CHECKS, pubsub::CHECKS, invocation::CHECKS, secrets::CHECKS];
+    let checks = [
+        state::CHECKS,
+        pubsub::CHECKS,
+        invocation::CHECKS,
+        secrets::CHECKS,
+    ];
     let results: Vec<_> = checks
         .into_iter()
         .flatten()

@@ -12,10 +12,16 @@ pub const CHECKS: &[Check] = &[
 
 const STORE: &str = "secretstore";
 const NAME: &str = "contract-secret";
-const OPTIONS: GetOptions = GetOptions { metadata: Vec::new() };
+const OPTIONS: GetOptions = GetOptions {
+    metadata: Vec::new(),
+};
 
 fn holds_the_value(secret: &Secret) -> bool {
-    secret.name == NAME && secret.values.iter().any(|(field, value)| field == NAME && value == "s3cret")
+    secret.name == NAME
+        && secret
+            .values
+            .iter()
+            .any(|(field, value)| field == NAME && value == "s3cret")
 }
 
 fn is_not_found(error: &Error) -> bool {

@@ -2,8 +2,8 @@
 
 use super::{Check, Outcome, Run, done, expect, refused};
 use crate::bindings::berth::state::store::{
-    self, Concurrency, DeleteOptions, DeleteRequest, Entry, Error, GetOptions, Operation, Page, SetOptions, SetRequest,
-    Store,
+    self, Concurrency, DeleteOptions, DeleteRequest, Entry, Error, GetOptions, Operation, Page,
+    SetOptions, SetRequest, Store,
 };
 
 pub const CHECKS: &[Check] = &[
@@ -31,7 +31,10 @@ pub const CHECKS: &[Check] = &[
     ("state.list-keys", list_keys),
 ];
 
-const READ: GetOptions = GetOptions { consistency: None, metadata: Vec::new() };
+const READ: GetOptions = GetOptions {
+    consistency: None,
+    metadata: Vec::new(),
+};
 
 const PLAIN: SetOptions = SetOptions {
     etag: None,
@@ -42,10 +45,18 @@ const PLAIN: SetOptions = SetOptions {
     metadata: Vec::new(),
 };
 
-const DELETE: DeleteOptions = DeleteOptions { etag: None, concurrency: None, consistency: None, metadata: Vec::new() };
+const DELETE: DeleteOptions = DeleteOptions {
+    etag: None,
+    concurrency: None,
+    consistency: None,
+    metadata: Vec::new(),
+};
 
 fn with_etag(etag: &str) -> SetOptions {
-    SetOptions { etag: Some(etag.to_owned()), ..PLAIN }
+    SetOptions {
+        etag: Some(etag.to_owned()),
+        ..PLAIN
+    }
 }
 
 fn open_store() -> Result<Store, String> {
@@ -71,7 +82,9 @@ fn absent(store: &Store, key: &str) -> Outcome {
 
 fn holds(store: &Store, key: &str, value: &[u8]) -> Outcome {
     let found = entry(store, key)?;
-    expect(found.value == value, || format!("{key} holds {:?}", String::from_utf8_lossy(&found.value)))
+    expect(found.value == value, || {
+        format!("{key} holds {:?}", String::from_utf8_lossy(&found.value))
+    })
 }
 
 /// Writes a key twice and returns the etag of the first write, which is stale then.
@@ -83,7 +96,11 @@ fn stale(store: &Store, key: &str) -> Result<String, String> {
 }
 
 fn set_request(key: String, value: &[u8], options: SetOptions) -> SetRequest {
-    SetRequest { key, value: value.to_vec(), options }
+    SetRequest {
+        key,
+        value: value.to_vec(),
+        options,
+    }
 }
 
 fn open(_: &Run) -> Outcome {
@@ -91,7 +108,9 @@ fn open(_: &Run) -> Outcome {
 }
 
 fn open_unknown(_: &Run) -> Outcome {
-    refused(store::open("no-such-store"), |error| matches!(error, Error::NotFound(_)))
+    refused(store::open("no-such-store"), |error| {
+        matches!(error, Error::NotFound(_))
+    })
 }
 
 fn set(run: &Run) -> Outcome {
@@ -100,7 +119,9 @@ fn set(run: &Run) -> Outcome {
 
 fn get(run: &Run) -> Outcome {
     let found = entry(&open_store()?, &run.key("a"))?;
-    expect(found.value == b"one" && !found.etag.is_empty(), || format!("{found:?}"))
+    expect(found.value == b"one" && !found.etag.is_empty(), || {
+        format!("{found:?}")
+    })
 }
 
 fn get_missing(run: &Run) -> Outcome {
@@ -125,7 +146,10 @@ fn stale_etag(run: &Run) -> Outcome {
 
 fn first_write(run: &Run) -> Outcome {
     let (store, key) = (open_store()?, run.key("first"));
-    let options = SetOptions { concurrency: Some(Concurrency::FirstWrite), ..PLAIN };
+    let options = SetOptions {
+        concurrency: Some(Concurrency::FirstWrite),
+        ..PLAIN
+    };
     done(store.delete(&key, &DELETE))?;
     done(store.set(&key, b"first", &options))?;
     refused(store.set(&key, b"second", &options), is_conflict)?;
@@ -135,7 +159,10 @@ fn first_write(run: &Run) -> Outcome {
 fn last_write(run: &Run) -> Outcome {
     let (store, key) = (open_store()?, run.key("last"));
     let etag = stale(&store, &key)?;
-    let options = SetOptions { concurrency: Some(Concurrency::LastWrite), ..with_etag(&etag) };
+    let options = SetOptions {
+        concurrency: Some(Concurrency::LastWrite),
+        ..with_etag(&etag)
+    };
     done(store.set(&key, b"last", &options))?;
     holds(&store, &key, b"last")
 }
@@ -145,26 +172,53 @@ fn empty_key(_: &Run) -> Outcome {
 }
 
 fn reserved_key(run: &Run) -> Outcome {
-    refused(open_store()?.set(&run.key("a||b"), b"x", &PLAIN), is_invalid)
+    refused(
+        open_store()?.set(&run.key("a||b"), b"x", &PLAIN),
+        is_invalid,
+    )
 }
 
 fn ttl(run: &Run) -> Outcome {
     let (store, key) = (open_store()?, run.key("ttl"));
-    let expires = |entry: &Entry| entry.metadata.iter().any(|(name, _)| name == "ttlExpireTime");
-    done(store.set(&key, b"x", &SetOptions { ttl_seconds: Some(3600), ..PLAIN }))?;
+    let expires = |entry: &Entry| {
+        entry
+            .metadata
+            .iter()
+            .any(|(name, _)| name == "ttlExpireTime")
+    };
+    done(store.set(
+        &key,
+        b"x",
+        &SetOptions {
+            ttl_seconds: Some(3600),
+            ..PLAIN
+        },
+    ))?;
     let with = entry(&store, &key)?;
     expect(expires(&with), || format!("no ttlExpireTime: {with:?}"))?;
     done(store.set(&key, b"x", &PLAIN))?;
     let without = entry(&store, &key)?;
-    expect(!expires(&without), || format!("still ttlExpireTime: {without:?}"))
+    expect(!expires(&without), || {
+        format!("still ttlExpireTime: {without:?}")
+    })
 }
 
 fn content_type(run: &Run) -> Outcome {
     const MEDIA_TYPE: &str = "application/octet-stream";
     let (store, key) = (open_store()?, run.key("bytes"));
-    done(store.set(&key, &[0, 255, 10], &SetOptions { content_type: Some(MEDIA_TYPE.to_owned()), ..PLAIN }))?;
+    done(store.set(
+        &key,
+        &[0, 255, 10],
+        &SetOptions {
+            content_type: Some(MEDIA_TYPE.to_owned()),
+            ..PLAIN
+        },
+    ))?;
     let found = entry(&store, &key)?;
-    let kept = found.content_type.as_deref().is_none_or(|kept| kept == MEDIA_TYPE);
+    let kept = found
+        .content_type
+        .as_deref()
+        .is_none_or(|kept| kept == MEDIA_TYPE);
     expect(found.value == [0, 255, 10] && kept, || format!("{found:?}"))
 }
 
@@ -179,13 +233,25 @@ fn delete(run: &Run) -> Outcome {
 fn delete_stale_etag(run: &Run) -> Outcome {
     let (store, key) = (open_store()?, run.key("delete-etag"));
     let etag = stale(&store, &key)?;
-    refused(store.delete(&key, &DeleteOptions { etag: Some(etag), ..DELETE }), is_conflict)?;
+    refused(
+        store.delete(
+            &key,
+            &DeleteOptions {
+                etag: Some(etag),
+                ..DELETE
+            },
+        ),
+        is_conflict,
+    )?;
     holds(&store, &key, b"new")
 }
 
 fn bulk_set(run: &Run) -> Outcome {
     let (store, first, second) = (open_store()?, run.key("bulk-1"), run.key("bulk-2"));
-    let requests = [set_request(first.clone(), b"1", PLAIN), set_request(second.clone(), b"2", PLAIN)];
+    let requests = [
+        set_request(first.clone(), b"1", PLAIN),
+        set_request(second.clone(), b"2", PLAIN),
+    ];
     let failures = done(store.bulk_set(&requests))?;
     expect(failures.is_empty(), || format!("{failures:?}"))?;
     holds(&store, &first, b"1")?;
@@ -201,8 +267,13 @@ fn bulk_set_partial(run: &Run) -> Outcome {
         set_request(good_key.clone(), b"x", PLAIN),
     ];
     let failures = done(store.bulk_set(&requests))?;
-    let [failure] = failures.as_slice() else { return Err(format!("{failures:?}")) };
-    expect(failure.key == stale_key && is_conflict(&failure.error), || format!("{failure:?}"))?;
+    let [failure] = failures.as_slice() else {
+        return Err(format!("{failures:?}"));
+    };
+    expect(
+        failure.key == stale_key && is_conflict(&failure.error),
+        || format!("{failure:?}"),
+    )?;
     holds(&store, &good_key, b"x")
 }
 
@@ -210,15 +281,24 @@ fn bulk_get(run: &Run) -> Outcome {
     let (store, first, second) = (open_store()?, run.key("bulk-1"), run.key("bulk-2"));
     let keys = [second, run.key("missing"), first];
     let found = done(store.bulk_get(&keys, &READ))?;
-    let values: Vec<_> = found.iter().map(|one| one.entry.as_ref().map(|entry| entry.value.as_slice())).collect();
+    let values: Vec<_> = found
+        .iter()
+        .map(|one| one.entry.as_ref().map(|entry| entry.value.as_slice()))
+        .collect();
     let in_order = found.iter().map(|one| &one.key).eq(keys.iter());
     let no_errors = found.iter().all(|one| one.error.is_none());
-    expect(in_order && no_errors && values == [Some(b"2".as_slice()), None, Some(b"1")], || format!("{found:?}"))
+    expect(
+        in_order && no_errors && values == [Some(b"2".as_slice()), None, Some(b"1")],
+        || format!("{found:?}"),
+    )
 }
 
 fn bulk_delete(run: &Run) -> Outcome {
     let (store, keys) = (open_store()?, [run.key("bulk-1"), run.key("bulk-2")]);
-    let requests = keys.clone().map(|key| DeleteRequest { key, options: DELETE });
+    let requests = keys.clone().map(|key| DeleteRequest {
+        key,
+        options: DELETE,
+    });
     let failures = done(store.bulk_delete(&requests))?;
     expect(failures.is_empty(), || format!("{failures:?}"))?;
     keys.iter().try_for_each(|key| absent(&store, key))
@@ -229,7 +309,10 @@ fn transact(run: &Run) -> Outcome {
     done(store.set(&removed, b"x", &PLAIN))?;
     let operations = [
         Operation::Set(set_request(added.clone(), b"added", PLAIN)),
-        Operation::Delete(DeleteRequest { key: removed.clone(), options: DELETE }),
+        Operation::Delete(DeleteRequest {
+            key: removed.clone(),
+            options: DELETE,
+        }),
     ];
     done(store.transact(&operations, &[]))?;
     holds(&store, &added, b"added")?;
@@ -251,7 +334,9 @@ fn transact_conflict(run: &Run) -> Outcome {
 
 fn list_keys(run: &Run) -> Outcome {
     let (store, prefix) = (open_store()?, run.key("list-"));
-    let written: Vec<_> = ["a", "b", "c", "d", "e"].map(|name| format!("{prefix}{name}")).into();
+    let written: Vec<_> = ["a", "b", "c", "d", "e"]
+        .map(|name| format!("{prefix}{name}"))
+        .into();
     for key in &written {
         done(store.set(key, b"x", &PLAIN))?;
     }
@@ -266,5 +351,8 @@ fn list_keys(run: &Run) -> Outcome {
         }
     }
     listed.sort();
-    expect(listed == written && sizes == [2, 2, 1] && token.is_none(), || format!("{sizes:?} {listed:?} {token:?}"))
+    expect(
+        listed == written && sizes == [2, 2, 1] && token.is_none(),
+        || format!("{sizes:?} {listed:?} {token:?}"),
+    )
 }
