@@ -3,6 +3,10 @@
 //! `state/sqlite.rs` is exactly `type: state.sqlite`. A driver makes one attempt and knows no policy; what several
 //! drivers of one engine share has a module of its own (`sqlite`).
 
+#[cfg(feature = "pubsub-sqlite")]
+mod pubsub;
+#[cfg(test)]
+mod scratch;
 mod secrets;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -17,6 +21,8 @@ pub fn registry() -> Registry {
     Registry(vec![
         #[cfg(feature = "state-sqlite")]
         state::sqlite::driver(),
+        #[cfg(feature = "pubsub-sqlite")]
+        pubsub::sqlite::driver(),
         #[cfg(feature = "secretstores-local-file")]
         secrets::local_file::driver(),
         #[cfg(feature = "secretstores-local-env")]

@@ -29,18 +29,21 @@ pub(super) trait ReadJob: Send {
 }
 
 /// A closure and the caller who waits for its outcome.
-pub(super) struct ReplyJob<F, T, E> {
+pub(super) struct ReplyJob<F, A, T, E> {
     /// Taken when it runs.
     work: Option<F>,
+    /// Follows a success, whether or not the caller still waits.
+    then: A,
     outcome: Option<Result<T, JobError<E>>>,
     reply: oneshot::Sender<Result<T, E>>,
 }
 
-impl<F, T, E> ReplyJob<F, T, E> {
-    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, E>>) {
+impl<F, A: FnOnce(&T), T, E> ReplyJob<F, A, T, E> {
+    pub(super) fn new(work: F, then: A) -> (Self, oneshot::Receiver<Result<T, E>>) {
         let (reply, answer) = oneshot::channel();
         let job = Self {
             work: Some(work),
+            then,
             outcome: None,
             reply,
         };
@@ -53,7 +56,10 @@ impl<F, T, E> ReplyJob<F, T, E> {
         E: From<EngineError>,
     {
         let answer = match self.outcome {
-            Some(Ok(value)) => Ok(value),
+            Some(Ok(value)) => {
+                (self.then)(&value);
+                Ok(value)
+            }
             Some(Err(JobError::Refused(error))) => Err(error),
             Some(Err(JobError::Engine(error))) => Err(EngineError::of(location, &error).into()),
             None => Err(EngineError::new(
@@ -66,8 +72,9 @@ impl<F, T, E> ReplyJob<F, T, E> {
     }
 }
 
-impl<F, T, E> WriteJob for ReplyJob<F, T, E>
+impl<F, A, T, E> WriteJob for ReplyJob<F, A, T, E>
 where
+    A: FnOnce(&T) + Send,
     F: FnOnce(&Transaction<'_>) -> Result<T, JobError<E>> + Send,
     T: Send,
     E: From<EngineError> + Send,
@@ -90,8 +97,9 @@ where
     }
 }
 
-impl<F, T, E> ReadJob for ReplyJob<F, T, E>
+impl<F, A, T, E> ReadJob for ReplyJob<F, A, T, E>
 where
+    A: FnOnce(&T) + Send,
     F: FnOnce(&Connection) -> Result<T, JobError<E>> + Send,
     T: Send,
     E: From<EngineError> + Send,

@@ -50,7 +50,7 @@ impl Location {
     }
 
     /// The same for every way to write the same place, so that backends of one host share it.
-    pub(super) fn identity(&self) -> String {
+    pub(crate) fn identity(&self) -> String {
         match self {
             Self::Memory(name) => format!("sqlite:memory:{name}"),
             Self::File(path) => {

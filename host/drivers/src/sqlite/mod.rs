@@ -32,7 +32,7 @@ use berth_blocks::registry::{OpenContext, OpenError};
 use job::ReplyJob;
 use readers::Readers;
 use rusqlite::{Connection, Transaction};
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 use tokio::sync::OnceCell;
 use writer::Writer;
 
@@ -109,7 +109,24 @@ impl Database {
         T: Send + 'static,
         E: From<EngineError> + Send + 'static,
     {
-        let (job, answer) = ReplyJob::new(job);
+        self.write_then(job, |_| ()).await
+    }
+
+    /// [`write`](Self::write), followed by `then` once the transaction holds. It runs on the writer's thread, even if
+    /// the caller has gone away meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub async fn write_then<T, E>(
+        &self,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T, JobError<E>> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<EngineError> + Send + 'static,
+    {
+        let (job, answer) = ReplyJob::new(job, then);
         self.writer.send(Box::new(job)).await;
         answer.await.unwrap_or_else(|_| Err(self.closed().into()))
     }
@@ -140,7 +157,7 @@ impl Database {
         let Some(readers) = &self.readers else {
             return self.write(move |transaction| job(transaction)).await;
         };
-        let (job, answer) = ReplyJob::new(move |connection: &Connection| job(connection));
+        let (job, answer) = ReplyJob::new(job, |_| ());
         readers.send(Box::new(job)).await;
         answer.await.unwrap_or_else(|_| Err(self.closed().into()))
     }
@@ -177,15 +194,6 @@ impl Database {
     #[must_use]
     pub fn location(&self) -> &Location {
         &self.location
-    }
-
-    /// The file on disk; `None` in memory.
-    #[must_use]
-    pub fn file(&self) -> Option<&PathBuf> {
-        match &self.location {
-            Location::File(path) => Some(path),
-            Location::Memory(_) => None,
-        }
     }
 
     fn closed(&self) -> EngineError {
