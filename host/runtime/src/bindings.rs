@@ -2,7 +2,6 @@
 
 /// berth's own packages.
 pub(crate) mod berth {
-    #[expect(missing_docs, reason = "generated: the WIT has the documentation")]
     mod generated {
         wasmtime::component::bindgen!({
             path: "../../wit",
@@ -30,7 +29,6 @@ pub(crate) mod berth {
 
 /// `wasi:keyvalue@0.2.0-draft` and `wasi:config@0.2.0-rc.1`.
 pub(crate) mod standards {
-    #[expect(missing_docs, reason = "generated: the WIT has the documentation")]
     mod generated {
         wasmtime::component::bindgen!({
             path: "wit",
@@ -45,7 +43,6 @@ pub(crate) mod standards {
 
 /// `wasi:keyvalue@0.2.0-draft2`, which shares nothing with the first draft but its name.
 pub(crate) mod draft2 {
-    #[expect(missing_docs, reason = "generated: the WIT has the documentation")]
     mod generated {
         wasmtime::component::bindgen!({
             path: "wit",

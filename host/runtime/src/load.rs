@@ -26,7 +26,7 @@ use wasmtime::{
 pub struct LoadError(Vec<Diagnostic>);
 
 impl LoadError {
-    /// The problems, each at the place of the App document.
+    /// The problems, each at the place where the App document names the guest.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.0
@@ -261,7 +261,7 @@ fn one(app: &App, message: String, hint: Option<&str>) -> LoadError {
 
 fn diagnostic(app: &App, message: String, hint: Option<String>) -> Diagnostic {
     Diagnostic {
-        origin: app.origin.clone(),
+        origin: app.guest_origin.clone(),
         severity: Severity::Error,
         message,
         hint,
