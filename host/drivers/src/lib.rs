@@ -15,10 +15,11 @@ mod state;
 
 use berth_blocks::registry::Registry;
 
-/// All drivers of this build.
+/// All drivers of this build, the in-memory ones of `berth-blocks` among them.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry(vec![
+    let mut drivers = berth_blocks::in_memory();
+    drivers.extend([
         #[cfg(feature = "state-sqlite")]
         state::sqlite::driver(),
         #[cfg(feature = "pubsub-sqlite")]
@@ -27,5 +28,33 @@ pub fn registry() -> Registry {
         secrets::local_file::driver(),
         #[cfg(feature = "secretstores-local-env")]
         secrets::local_env::driver(),
-    ])
+    ]);
+    Registry(drivers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_driver_has_a_version_and_documented_metadata() {
+        for driver in registry().0 {
+            assert!(
+                !driver.versions.is_empty() && !driver.summary.is_empty(),
+                "{}",
+                driver.kind
+            );
+            let schema = (driver.schema)();
+            let properties = schema
+                .get("properties")
+                .and_then(|fields| fields.as_object());
+            for (name, field) in properties.into_iter().flatten() {
+                assert!(
+                    field.get("description").is_some(),
+                    "{}: `{name}`",
+                    driver.kind
+                );
+            }
+        }
+    }
 }

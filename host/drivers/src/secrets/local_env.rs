@@ -102,9 +102,18 @@ fn single(name: &str, value: String) -> SecretFields {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use berth_blocks::conformance::Subject;
+
+    async fn open_for_test() -> Subject<dyn SecretStore> {
+        Subject::new(Arc::new(store("")))
+    }
+
+    berth_blocks::secrets_conformance!(conformance: open_for_test);
 
     fn environment() -> Vec<(OsString, OsString)> {
         let variables = [
+            ("conftestsecret", "abcd"),
+            ("secondsecret", "efgh"),
             ("SHOP_KEY", "k"),
             ("SHOP_", "nameless"),
             ("OTHER", "o"),
@@ -146,7 +155,16 @@ mod tests {
     #[tokio::test]
     async fn the_hosts_own_variables_are_hidden() {
         let store = store("");
-        assert_eq!(names(&store).await, ["OTHER", "SHOP_", "SHOP_KEY"]);
+        assert_eq!(
+            names(&store).await,
+            [
+                "OTHER",
+                "SHOP_",
+                "SHOP_KEY",
+                "conftestsecret",
+                "secondsecret"
+            ]
+        );
         let errors = [
             store.get("app_api_token", &[]).await.unwrap_err(),
             store.get("Dapr_Http_Port", &[]).await.unwrap_err(),

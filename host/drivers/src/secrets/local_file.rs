@@ -190,6 +190,25 @@ impl SecretStore for LocalFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use berth_blocks::conformance::Subject;
+
+    async fn open_for_test() -> Subject<dyn SecretStore> {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets_file = folder.path().join("secrets.json");
+        std::fs::write(
+            &secrets_file,
+            r#"{"conftestsecret": "abcd", "secondsecret": "efgh"}"#,
+        )
+        .unwrap();
+        let metadata = LocalFileMetadata {
+            secrets_file,
+            nested_separator: None,
+            multi_valued: false,
+        };
+        Subject::new(Arc::new(open(&metadata).unwrap()))
+    }
+
+    berth_blocks::secrets_conformance!(conformance: open_for_test);
 
     /// The secrets of a file as `secret.field=value`.
     async fn read(json: &str, entries: Value) -> Result<Vec<String>, String> {

@@ -1,10 +1,41 @@
 use super::*;
-use crate::scratch::{Scratch, metadata, try_metadata};
-use berth_blocks::pubsub::{Attempt, InboundMessage};
+use crate::scratch::{Scratch, context, metadata, try_metadata};
+use berth_blocks::{
+    conformance::Subject,
+    pubsub::{Attempt, InboundMessage},
+};
 use bytes::Bytes;
 use std::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+async fn open_for_test() -> Subject<dyn PubSub> {
+    let scratch = Scratch::new();
+    let reopen = {
+        let folder = scratch.path().to_owned();
+        move || {
+            let context = context(&folder);
+            async {
+                let opened = open(context, metadata(&[("leaseDuration", "1s")])).await;
+                let pubsub: Arc<dyn PubSub> = Arc::new(opened.unwrap());
+                pubsub
+            }
+        }
+    };
+    Subject::new(reopen().await)
+        .keeping(scratch)
+        .reopened_by(reopen)
+}
+
+berth_blocks::pubsub_conformance!(conformance: open_for_test);
+
+async fn open_in_memory() -> Subject<dyn PubSub> {
+    let memory = metadata(&[("leaseDuration", "1s"), ("connectionString", ":memory:")]);
+    let opened = open(context("/nowhere".as_ref()), memory).await;
+    Subject::new(Arc::new(opened.unwrap()))
+}
+
+berth_blocks::pubsub_conformance!(in_memory: open_in_memory);
 
 async fn open_with(scratch: &Scratch, entries: &[(&str, &str)]) -> SqlitePubSub {
     open(scratch.context(), metadata(entries)).await.unwrap()

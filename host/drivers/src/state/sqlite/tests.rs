@@ -1,68 +1,42 @@
 use super::*;
-use crate::sqlite::Location;
-use berth_blocks::{
-    registry::Connections,
-    state::{Concurrency, Precondition},
-};
+use crate::scratch::{Scratch, context, metadata};
+use berth_blocks::{conformance::Subject, state::Precondition};
 use bytes::Bytes;
-use std::{path::Path, time::SystemTime};
 
-fn context(data_dir: &Path) -> OpenContext {
-    OpenContext {
-        name: "statestore".to_owned(),
-        namespace: "default".parse().unwrap(),
-        data_dir: data_dir.to_owned(),
-        apps: Vec::new(),
-        connections: Connections::default(),
-    }
+async fn open_for_test() -> Subject<dyn StateStore> {
+    subject(&[]).await
 }
 
-fn metadata(entries: serde_json::Value) -> SqliteMetadata {
-    let mut table = serde_json::Map::new();
-    table.extend(entries.as_object().cloned().unwrap_or_default());
-    berth_blocks::registry::metadata::parse(&table).unwrap()
+berth_blocks::state_conformance!(conformance: open_for_test);
+
+async fn open_without_wal() -> Subject<dyn StateStore> {
+    subject(&[("disableWAL", "true")]).await
 }
 
-async fn open_in(folder: &Path) -> SqliteState {
-    open(context(folder), metadata(serde_json::json!({})))
-        .await
-        .unwrap()
+berth_blocks::state_conformance!(without_wal: open_without_wal);
+
+async fn open_in_memory() -> Subject<dyn StateStore> {
+    let memory = metadata(&[("connectionString", ":memory:")]);
+    let opened = open(context("/nowhere".as_ref()), memory).await;
+    Subject::new(Arc::new(opened.unwrap()))
 }
 
-fn set(key: &str, value: impl Into<Bytes>) -> SetRequest {
-    SetRequest {
-        key: key.to_owned(),
-        value: value.into(),
-        precondition: Precondition::None,
-        consistency: None,
-        ttl: None,
-        content_type: None,
-        metadata: Vec::new(),
-    }
-}
+berth_blocks::state_conformance!(in_memory: open_in_memory);
 
-async fn value(store: &SqliteState, key: &str) -> Option<Bytes> {
-    let entry = store.get(key, &GetOptions::default()).await.unwrap();
-    entry.map(|entry| entry.value)
-}
-
-#[tokio::test]
-async fn every_sequence_of_bytes_comes_back_as_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open_in(folder.path()).await;
-    let values: [&[u8]; 6] = [
-        b"",
-        b"{\"a\": 1 }",
-        "größe".as_bytes(),
-        b"\xff\xfe",
-        b"a\0b",
-        b"\xef\xbb\xbfx",
-    ];
-    for bytes in values {
-        store
-            .set(set("key", Bytes::from_static(bytes)))
-            .await
-            .unwrap();
-        assert_eq!(value(&store, "key").await.as_deref(), Some(bytes));
-    }
+async fn subject(entries: &'static [(&'static str, &'static str)]) -> Subject<dyn StateStore> {
+    let scratch = Scratch::new();
+    let reopen = {
+        let folder = scratch.path().to_owned();
+        move || {
+            let context = context(&folder);
+            async {
+                let opened = open(context, metadata(entries)).await;
+                let store: Arc<dyn StateStore> = Arc::new(opened.unwrap());
+                store
+            }
+        }
+    };
+    Subject::new(reopen().await)
+        .keeping(scratch)
+        .reopened_by(reopen)
 }
