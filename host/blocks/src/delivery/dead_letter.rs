@@ -1,5 +1,14 @@
 //! Dead letters: the original bytes, with marks in the metadata that say what happened.
 
+use crate::{
+    backend::Grant,
+    pipeline::{Operation, call},
+    pubsub::{InboundMessage, OutboundMessage, PubSubError},
+};
+use berth_resources::AppId;
+use std::time::{Duration, Instant};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
 /// Metadata of a dead letter: the topic, as the broker knows it, that the message came from.
 pub const TOPIC: &str = "deadLetterOriginalTopic";
 /// The app whose handler failed.
@@ -10,6 +19,75 @@ pub const REASON: &str = "deadLetterReason";
 pub const ATTEMPTS: &str = "deadLetterAttempts";
 /// When the last one failed, RFC 3339.
 pub const FAILED_AT: &str = "deadLetterFailedAt";
+
+/// How long a dead letter can be read.
+const RETAIN: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long the broker may take.
+const BUDGET: Duration = Duration::from_secs(30);
+/// Bytes of the reason that are kept.
+const REASON_MAX: usize = 1_000;
+
+/// Why a message is not delivered any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Death {
+    pub(super) reason: String,
+    pub(super) attempts: u32,
+}
+
+/// The dead letter of a message, without its topic.
+pub(super) fn write(
+    message: &InboundMessage,
+    app: &AppId,
+    topic: &str,
+    death: &Death,
+) -> OutboundMessage {
+    let mut metadata = without_marks(&message.metadata);
+    let partition_key = metadata
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("partitionKey"));
+    let partition_key = partition_key.map(|(_, key)| key.clone());
+    let reason: String = death.reason.chars().take(REASON_MAX).collect();
+    let marks = [
+        (TOPIC, topic.to_owned()),
+        (APP, app.to_string()),
+        (REASON, reason),
+        (ATTEMPTS, death.attempts.to_string()),
+        (
+            FAILED_AT,
+            OffsetDateTime::now_utc()
+                .format(&Rfc3339)
+                .unwrap_or_default(),
+        ),
+    ];
+    metadata.extend(marks.map(|(name, value)| (name.to_owned(), value)));
+    OutboundMessage {
+        topic: String::new(),
+        data: message.data.clone(),
+        content_type: message.content_type.clone().unwrap_or_default(),
+        ttl: None,
+        partition_key,
+        metadata,
+        retain: Some(RETAIN),
+    }
+}
+
+/// Publishes a dead letter to the backend that the message came from. Topic scopes do not apply: the operator named
+/// the topic.
+pub(super) async fn publish(
+    grant: &Grant,
+    topic: &str,
+    letter: OutboundMessage,
+) -> Result<(), PubSubError> {
+    let letter = OutboundMessage {
+        topic: [&grant.topic_prefix, topic].concat(),
+        ..letter
+    };
+    let deadline = Instant::now() + BUDGET;
+    call(&grant.calls, Operation::DeadLetter, deadline, async {
+        grant.broker()?.publish(letter).await
+    })
+    .await
+}
 
 /// Where a dead letter came from.
 #[must_use]

@@ -1,13 +1,25 @@
 //! Delivery: from a broker to the apps that subscribe, at least once.
 //!
 //! ```text
-//! Deliveries::reconcile ──▶ one task per subscription: receive ──▶ route ──▶ Deliver (a guest) ──▶ acknowledge
-//!                                                         └─ retry, dead letter, release
+//! Deliveries::reconcile ──▶ subscriber (one task per subscription): receive
+//!     ──▶ handling (one task per message): read ──▶ routes ──▶ Deliver (a guest) ──▶ backoff ──▶ Deliver ...
+//!         ──▶ acknowledge, dead letter or release
 //! ```
+//!
+//! A message is acknowledged only after the guest's success, or after the broker took its dead letter.
 
+mod backoff;
 pub mod dead_letter;
+mod deliveries;
+mod handling;
+mod routes;
+mod subscriber;
+#[cfg(test)]
+mod tests;
 
-use crate::{Blocks, CloudEvent, invocation::Target};
+pub use deliveries::{DRAIN_TIMEOUT, Deliveries};
+
+use crate::{CloudEvent, invocation::Target};
 use async_trait::async_trait;
 use berth_resources::{RetryPolicy, Subscription};
 use bytes::Bytes;
@@ -87,33 +99,4 @@ pub struct RunningSubscription {
     pub dead_letter_topic: Option<String>,
     /// Why nothing arrives at the moment; absent: it is connected.
     pub problem: Option<String>,
-}
-
-/// The running subscriptions of a host.
-pub struct Deliveries {
-    _blocks: Blocks,
-    _deliver: Arc<dyn Deliver>,
-}
-
-impl Deliveries {
-    /// None yet.
-    #[must_use]
-    pub fn new(blocks: Blocks, deliver: Arc<dyn Deliver>) -> Self {
-        Self {
-            _blocks: blocks,
-            _deliver: deliver,
-        }
-    }
-
-    /// Starts and stops subscriptions until exactly `plan` runs; those that are unchanged are not touched.
-    pub async fn reconcile(&self, _plan: Vec<PlannedSubscription>) {}
-
-    /// Stops fetching, waits a bounded time for what runs, hands the rest back uncounted.
-    pub async fn drain(&self) {}
-
-    /// What runs, by namespace, app and topic.
-    #[must_use]
-    pub fn list(&self) -> Vec<RunningSubscription> {
-        Vec::new()
-    }
 }

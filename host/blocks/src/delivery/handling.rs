@@ -1,0 +1,357 @@
+//! One message: read, routed, delivered, tried again, and answered for at its broker.
+
+use super::{
+    Deliver, Delivery, DeliveryOutcome, PlannedSubscription,
+    backoff::{Pauses, release_delay},
+    dead_letter::{self, Death},
+    routes::Routes,
+    subscriber::Source,
+};
+use crate::{
+    cloudevents::{CloudEvent, from_binary},
+    pubsub::{Attempt, InboundMessage, Lease},
+};
+use berth_resources::RetryPolicy;
+use bytes::Bytes;
+use metrics::counter;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+/// How long the broker keeps a message back that the app had no room for.
+const BUSY_DELAY: Duration = Duration::from_millis(200);
+
+/// Everything that the messages of one subscription share.
+pub(super) struct Handling {
+    deliver: Arc<dyn Deliver>,
+    plan: PlannedSubscription,
+    pubsub: Arc<str>,
+    topic: Arc<str>,
+    source: Source,
+    routes: Routes,
+    /// Messages are payloads without an envelope.
+    raw: bool,
+    /// No further attempts.
+    stop: CancellationToken,
+    /// No waiting for the attempt that runs.
+    abort: CancellationToken,
+}
+
+/// What becomes of a message.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Handled, or no rule wants it.
+    Done,
+    /// Will never be handled.
+    Dropped(Death),
+    /// Was tried as often as the policy says.
+    Failed(Death),
+    /// Goes back to the broker as it is.
+    HandBack(Duration, Attempt),
+}
+
+impl Verdict {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "success",
+            Self::Dropped(_) => "drop",
+            Self::Failed(_) => "retry",
+            Self::HandBack(..) => "handed_back",
+        }
+    }
+}
+
+impl Handling {
+    pub(super) fn new(
+        deliver: Arc<dyn Deliver>,
+        plan: PlannedSubscription,
+        source: Source,
+        routes: Routes,
+        raw: bool,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            deliver,
+            pubsub: plan.subscription.pubsub.as_str().into(),
+            topic: plan.subscription.topic.as_str().into(),
+            plan,
+            source,
+            routes,
+            raw,
+            stop,
+            abort: CancellationToken::new(),
+        }
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Hands back whatever is still being handled.
+    pub(super) fn abort(&self) {
+        self.abort.cancel();
+    }
+
+    /// Handles one message to its end.
+    pub(super) async fn handle(&self, message: InboundMessage) {
+        let lost = AtomicBool::new(false);
+        let verdict = tokio::select! {
+            verdict = self.judge(&message, &lost) => verdict,
+            () = keep_lease(&*message.lease, &lost) => Verdict::HandBack(Duration::ZERO, Attempt::NotCounted),
+            () = self.abort.cancelled() => Verdict::HandBack(Duration::ZERO, Attempt::NotCounted),
+        };
+        counter!(
+            "berth_deliveries_total",
+            "namespace" => self.plan.target.namespace.to_string(),
+            "app" => self.plan.target.app.to_string(),
+            "pubsub" => self.pubsub.to_string(),
+            "topic" => self.topic.to_string(),
+            "outcome" => verdict.name(),
+        )
+        .increment(1);
+        self.answer(message, verdict).await;
+    }
+
+    async fn judge(&self, message: &InboundMessage, lost: &AtomicBool) -> Verdict {
+        let death = |reason: String| Death {
+            reason,
+            attempts: message.attempt,
+        };
+        let (event, envelope) = match self.read(message) {
+            Ok(read) => read,
+            Err(reason) => return Verdict::Failed(death(reason)),
+        };
+        if event.is_expired(SystemTime::now()) {
+            return Verdict::Dropped(death("expired before it was delivered".to_owned()));
+        }
+        let route = match self.routes.route(&envelope) {
+            Ok(Some(route)) => route,
+            // As in Dapr: no rule wants it, and there is no default.
+            Ok(None) => return Verdict::Done,
+            Err(reason) => return Verdict::Failed(death(reason)),
+        };
+        let delivery = self.delivery(message, event, envelope, route);
+        self.attempt(delivery, lost).await
+    }
+
+    /// The event of a message, and its JSON form.
+    fn read(&self, message: &InboundMessage) -> Result<(CloudEvent, Bytes), String> {
+        if self.raw {
+            return Ok(CloudEvent::from_raw(
+                message.data.clone(),
+                &self.pubsub,
+                &self.topic,
+            ));
+        }
+        match CloudEvent::parse(&message.data) {
+            Ok(event) => Ok((event, message.data.clone())),
+            Err(error) => {
+                let content_type = message.content_type.as_deref();
+                let event = from_binary(&message.metadata, &message.data, content_type);
+                event
+                    .map(|event| (event.clone(), event.to_json()))
+                    .ok_or_else(|| error.to_string())
+            }
+        }
+    }
+
+    fn delivery(
+        &self,
+        message: &InboundMessage,
+        event: CloudEvent,
+        envelope: Bytes,
+        route: Arc<str>,
+    ) -> Delivery {
+        let own = message
+            .metadata
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
+        let traceparent = event
+            .extension("traceparent")
+            .or(own.map(|(_, value)| value.as_str()));
+        Delivery {
+            pubsub: self.pubsub.clone(),
+            topic: self.topic.clone(),
+            route,
+            attempt: message.attempt,
+            traceparent: traceparent.unwrap_or_default().into(),
+            event,
+            envelope,
+            metadata: message.metadata.clone(),
+        }
+    }
+
+    /// Delivers until the app is done with it or the policy ends.
+    async fn attempt(&self, mut delivery: Delivery, lost: &AtomicBool) -> Verdict {
+        let policy = self.plan.retry.as_ref();
+        let mut pauses = policy.map(Pauses::new);
+        loop {
+            let attempts = delivery.attempt;
+            let reason = match self.deliver(delivery.clone()).await {
+                DeliveryOutcome::Success => return Verdict::Done,
+                DeliveryOutcome::Drop(reason) => {
+                    return Verdict::Dropped(Death { reason, attempts });
+                }
+                DeliveryOutcome::Busy => return Verdict::HandBack(BUSY_DELAY, Attempt::NotCounted),
+                DeliveryOutcome::Failed { status, reason } if !is_retried(policy, status) => {
+                    return Verdict::Failed(Death { reason, attempts });
+                }
+                DeliveryOutcome::Failed { reason, .. } | DeliveryOutcome::Retry(reason) => reason,
+            };
+            let pause = pauses
+                .as_mut()
+                .and_then(|pauses| pauses.next(rand::random()));
+            let Some(pause) = pause else {
+                return Verdict::Failed(Death { reason, attempts });
+            };
+            self.log_retry(&reason, attempts, pause);
+            // A subscription that stops leaves further attempts to whoever gets the message next.
+            if self
+                .stop
+                .run_until_cancelled(tokio::time::sleep(pause))
+                .await
+                .is_none()
+                || lost.load(Ordering::Relaxed)
+            {
+                return Verdict::HandBack(pause, Attempt::Counted);
+            }
+            delivery.attempt = attempts.saturating_add(1);
+        }
+    }
+
+    async fn deliver(&self, delivery: Delivery) -> DeliveryOutcome {
+        let target = &self.plan.target;
+        let span = tracing::debug_span!(
+            target: "berth::calls",
+            "pubsub.deliver",
+            app = target.app.as_str(),
+            namespace = target.namespace.as_str(),
+            backend = &*self.pubsub,
+            topic = &*self.topic,
+            route = &*delivery.route,
+            attempt = delivery.attempt,
+        );
+        self.deliver
+            .deliver(target, delivery)
+            .instrument(span)
+            .await
+    }
+
+    /// Tells the broker. A broker that does not take the answer delivers again: at least once.
+    async fn answer(&self, message: InboundMessage, verdict: Verdict) {
+        let id = message.id.clone();
+        let answered = match verdict {
+            Verdict::Done => message.lease.acknowledge().await,
+            Verdict::HandBack(delay, count) => message.lease.release(delay, count).await,
+            Verdict::Dropped(death) => {
+                self.log_death(&id, &death, "dropped");
+                match self.bury(&message, &death).await {
+                    Buried::Refused => {
+                        message
+                            .lease
+                            .release(release_delay(death.attempts), Attempt::Counted)
+                            .await
+                    }
+                    Buried::Taken | Buried::NoTopic => message.lease.acknowledge().await,
+                }
+            }
+            Verdict::Failed(death) => {
+                self.log_death(&id, &death, "failed");
+                match self.bury(&message, &death).await {
+                    Buried::Taken => message.lease.acknowledge().await,
+                    Buried::Refused | Buried::NoTopic => {
+                        message
+                            .lease
+                            .release(release_delay(message.attempt), Attempt::Counted)
+                            .await
+                    }
+                }
+            }
+        };
+        if let Err(error) = answered {
+            tracing::warn!(
+                app = self.plan.target.app.as_str(),
+                namespace = self.plan.target.namespace.as_str(),
+                backend = &*self.pubsub,
+                topic = &*self.topic,
+                id,
+                "the broker did not take the answer, the message may come again: {error}",
+            );
+        }
+    }
+
+    /// Publishes the dead letter, if there is a topic for it.
+    async fn bury(&self, message: &InboundMessage, death: &Death) -> Buried {
+        let Some(topic) = &self.plan.subscription.dead_letter_topic else {
+            return Buried::NoTopic;
+        };
+        let letter = dead_letter::write(message, &self.plan.target.app, &self.source.topic, death);
+        match dead_letter::publish(&self.source.grant, topic, letter).await {
+            Ok(()) => Buried::Taken,
+            // The pipeline has logged why.
+            Err(_) => Buried::Refused,
+        }
+    }
+
+    fn log_retry(&self, reason: &str, attempts: u32, pause: Duration) {
+        tracing::debug!(
+            app = self.plan.target.app.as_str(),
+            namespace = self.plan.target.namespace.as_str(),
+            topic = &*self.topic,
+            attempts,
+            "delivery failed, trying again in {pause:?}: {reason}",
+        );
+    }
+
+    fn log_death(&self, id: &str, death: &Death, what: &str) {
+        let next = match &self.plan.subscription.dead_letter_topic {
+            Some(topic) => format!("to dead-letter topic \"{topic}\""),
+            None if what == "dropped" => "discarded".to_owned(),
+            None => "comes again".to_owned(),
+        };
+        tracing::warn!(
+            app = self.plan.target.app.as_str(),
+            namespace = self.plan.target.namespace.as_str(),
+            backend = &*self.pubsub,
+            topic = &*self.topic,
+            id,
+            attempts = death.attempts,
+            "message {what}, {next}: {}",
+            death.reason,
+        );
+    }
+}
+
+/// What the dead-letter topic did.
+enum Buried {
+    /// It has the message.
+    Taken,
+    /// It could not be published to.
+    Refused,
+    /// There is none.
+    NoTopic,
+}
+
+fn is_retried(policy: Option<&RetryPolicy>, status: u16) -> bool {
+    let matching = policy.and_then(|policy| policy.matching.as_ref());
+    matching.is_none_or(|matching| matching.http_status(status))
+}
+
+/// Extends the lease for as long as it is polled. Never ends.
+async fn keep_lease(lease: &dyn Lease, lost: &AtomicBool) {
+    let Some(duration) = lease.duration() else {
+        return std::future::pending().await;
+    };
+    loop {
+        // At a third: one extension may fail and the next still comes in time.
+        tokio::time::sleep(duration / 3).await;
+        let failed = lease.extend().await.is_err();
+        lost.store(failed, Ordering::Relaxed);
+    }
+}
