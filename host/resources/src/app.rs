@@ -53,23 +53,23 @@ pub struct HttpExposure {
 /// Limits of an app. Every one has a default; none can be switched off.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
-    /// Linear memory, summed over the memories of one instance.
+    /// Linear memory, summed over the memories of one instance: 64 KiB to 4 GiB.
     pub memory: ByteSize,
-    /// CPU time of one call.
+    /// CPU time of one call: 1 ms to 1 h.
     pub cpu_time: Duration,
-    /// Wall time of one call, from admission to the end of the response body.
+    /// Wall time of one call, from admission to the end of the response body: 1 ms to 24 h.
     pub timeout: Duration,
-    /// Calls at the same time.
+    /// Calls at the same time: 1 to 100,000.
     pub concurrency: u32,
-    /// Calls that may wait for admission beyond that.
+    /// Calls that may wait for admission beyond that: 0 (none waits) to 1,000,000.
     pub queue: u32,
-    /// Largest request body.
+    /// Largest request body: up to 64 GiB.
     pub request_body: ByteSize,
-    /// Largest response body.
+    /// Largest response body: up to 64 GiB.
     pub response_body: ByteSize,
-    /// Log output per second; the burst is ten times this.
+    /// Log output per second, up to 64 MiB; the burst is ten times this.
     pub log_rate: ByteSize,
-    /// Elements of a table, summed over the tables of one instance.
+    /// Elements of a table, summed over the tables of one instance: 1 to 10,000,000.
     pub table_elements: u32,
 }
 
@@ -93,9 +93,9 @@ impl Default for Limits {
 /// How instances are used. The default is a fresh instance for every call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instances {
-    /// Calls that one instance serves before it is discarded.
+    /// Calls that one instance serves before it is discarded: 1 to 1,000,000,000.
     pub reuse: u32,
-    /// Calls that one instance serves at the same time (WASI 0.3 guests).
+    /// Calls that one instance serves at the same time (WASI 0.3 guests): 1 to 10,000.
     pub concurrent: u32,
 }
 

@@ -1,7 +1,7 @@
 //! CEL expressions: compiled at load so that a broken one is an error at its place.
 
 use crate::{node::quote, reader::Reading, suggest::did_you_mean, value::Field};
-use cel::Program;
+use cel::{Context, Program};
 
 /// Longest expression. The compiler's own recursion grows with the text, so the text is bounded.
 const MAX_LENGTH: usize = 2_000;
@@ -34,27 +34,79 @@ fn compile(source: &str, variables: &[&str]) -> Result<(), String> {
         let what = first.map_or_else(String::new, |error| format!(": {}", explain(&error.msg)));
         format!("{} is not a valid CEL expression{what}", quote(source))
     })?;
+    check_functions(&program, source)?;
+    check_variables(&program, source, variables)
+}
+
+/// An unknown function would fail at every message, long after the deployment.
+fn check_functions(program: &Program, source: &str) -> Result<(), String> {
+    const SUGGESTED: [&str; 14] = [
+        "contains",
+        "startsWith",
+        "endsWith",
+        "matches",
+        "size",
+        "string",
+        "int",
+        "double",
+        "has",
+        "all",
+        "exists",
+        "exists_one",
+        "map",
+        "filter",
+    ];
     let references = program.references();
-    let mut unknown: Vec<&str> = references.variables();
+    let mut functions = references.functions();
+    functions.sort_unstable();
+    // Operators are functions too, with names such as `_==_`.
+    functions.retain(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()));
+    let unknown = functions.into_iter().find(|name| !is_function(name));
+    unknown.map_or(Ok(()), |name| {
+        let known = SUGGESTED
+            .into_iter()
+            .filter(|name| is_macro(name) || is_function(name));
+        Err(format!(
+            "unknown function {} in {}{}",
+            quote(name),
+            quote(source),
+            did_you_mean(name, known)
+        ))
+    })
+}
+
+/// Whether the standard library has the name: it refuses to have it declared again.
+fn is_function(name: &str) -> bool {
+    Context::default().add_function(name, || true).is_err()
+}
+
+fn is_macro(name: &str) -> bool {
+    matches!(
+        name,
+        "has" | "all" | "exists" | "exists_one" | "map" | "filter"
+    )
+}
+
+fn check_variables(program: &Program, source: &str, variables: &[&str]) -> Result<(), String> {
+    let references = program.references();
+    let mut unknown = references.variables();
     unknown.retain(|name| !variables.contains(name) && !is_local(source, name));
     unknown.sort_unstable();
-    match unknown.first() {
-        None => Ok(()),
-        Some(name) => {
-            let meant = did_you_mean(name, variables.iter().copied());
-            let known: Vec<String> = variables.iter().map(|name| format!("`{name}`")).collect();
-            let known = if meant.is_empty() {
-                format!(", known: {}", known.join(", "))
-            } else {
-                meant
-            };
-            Err(format!(
-                "unknown variable {} in {}{known}",
-                quote(name),
-                quote(source)
-            ))
-        }
-    }
+    let Some(name) = unknown.first() else {
+        return Ok(());
+    };
+    let meant = did_you_mean(name, variables.iter().copied());
+    let known: Vec<String> = variables.iter().map(|name| format!("`{name}`")).collect();
+    let known = if meant.is_empty() {
+        format!(", known: {}", known.join(", "))
+    } else {
+        meant
+    };
+    Err(format!(
+        "unknown variable {} in {}{known}",
+        quote(name),
+        quote(source)
+    ))
 }
 
 /// Deepest nesting of brackets, those in texts included: an upper bound is enough.
@@ -108,6 +160,8 @@ mod tests {
             "event.data.total > 100.0 && has(event.data.vip)",
             "event.data.items.exists(item, item.qty > 2)",
             "event.type in ['a', 'b']",
+            "event.type.startsWith('order.') || size(event.data.items) > 1 || string(1) + 'x' == event.id",
+            "[1, 2].map(n, n * 2).all(n, n > 1) && -1 < 0 ? true : !false",
         ] {
             assert_eq!(compile(source, &["event"]), Ok(()), "{source}");
         }
@@ -118,6 +172,10 @@ mod tests {
         assert_eq!(
             compile("evnt.type == 'a'", &["event"]),
             Err("unknown variable `evnt` in `evnt.type == 'a'` (did you mean `event`?)".to_owned())
+        );
+        assert_eq!(
+            compile("event.type.startWith('a')", &["event"]),
+            Err("unknown function `startWith` in `event.type.startWith('a')` (did you mean `startsWith`?)".to_owned())
         );
         for source in ["event.type ==", "(", "'", "event.type = 'a'", "\u{0}", "🦀"] {
             let error = compile(source, &["event"]).unwrap_err();

@@ -72,8 +72,24 @@ pub(crate) fn place(span: Span) -> Place {
     }
 }
 
+/// The parser counts one line too many at the end of a text without a line end.
+fn within(text: &str, place: Place) -> Place {
+    let breaks = text.matches(['\n', '\r']).count() - text.matches("\r\n").count();
+    let lines = u32::try_from(breaks).map_or(u32::MAX, |breaks| breaks.saturating_add(1));
+    if place.line <= lines {
+        return place;
+    }
+    let last = text.rsplit(['\n', '\r']).next().unwrap_or_default();
+    let column =
+        u32::try_from(last.chars().count()).map_or(u32::MAX, |column| column.saturating_add(1));
+    Place {
+        line: lines,
+        column,
+    }
+}
+
 fn syntax_issue(text: &str, error: &ScanError) -> Issue {
-    let place = place(Span::empty(*error.marker()));
+    let place = within(text, place(Span::empty(*error.marker())));
     let line = text
         .lines()
         .nth(error.marker().line().saturating_sub(1))
@@ -137,6 +153,19 @@ mod tests {
         assert_eq!(
             root.get("empty").map(|v| v.place),
             Some(Place { line: 5, column: 1 })
+        );
+    }
+
+    #[test]
+    fn windows_line_ends_count_once() {
+        let parsed = parse("a:\r\n  b: c\r\n");
+        let value = parsed.documents[0].root.get("a").and_then(|a| a.get("b"));
+        let (place, text) = value
+            .map(|b| (b.place, b.scalar().map(|s| s.text.clone())))
+            .unwrap();
+        assert_eq!(
+            (place, text),
+            (Place { line: 2, column: 6 }, Some("c".to_owned()))
         );
     }
 
