@@ -86,32 +86,11 @@ impl Loading<'_> {
         }
         self.file(path, Layer::Config);
         let documents = self.found.get(first..).unwrap_or_default();
-        let other = documents
-            .iter()
-            .find(|found| found.identity.kind != "Configuration");
-        let extra = documents
-            .iter()
-            .filter(|found| found.identity.kind == "Configuration")
-            .nth(1);
-        let wrong = match (other, extra) {
-            (Some(other), _) => {
-                let kind = other.identity.kind;
-                Some((
-                    other.origin.clone(),
-                    format!("expected only a Configuration in this file, found kind `{kind}`"),
-                ))
-            }
-            (None, Some(extra)) => Some((
-                extra.origin.clone(),
-                "expected one Configuration in this file, found another".to_owned(),
-            )),
-            _ if documents.is_empty() && self.findings.len() == findings => Some((
-                Origin::file(path),
-                "expected a Configuration (`dapr.io/v1alpha1`), found none".to_owned(),
-            )),
-            _ => None,
-        };
-        if let Some((origin, message)) = wrong {
+        let fault = config_fault(documents);
+        let is_silent = documents.is_empty() && self.findings.len() == findings;
+        let none = "expected a Configuration (`dapr.io/v1alpha1`), found none";
+        let fault = fault.or(is_silent.then(|| (Origin::file(path), none.to_owned())));
+        if let Some((origin, message)) = fault {
             self.find(origin, message);
         }
     }
@@ -212,6 +191,19 @@ impl Loading<'_> {
             references,
         });
     }
+}
+
+/// A document that does not belong into a file for `--config`, and why.
+fn config_fault(documents: &[Found]) -> Option<(Origin, String)> {
+    let is_configuration = |found: &&Found| found.identity.kind == "Configuration";
+    if let Some(other) = documents.iter().find(|found| !is_configuration(found)) {
+        let kind = other.identity.kind;
+        let message = format!("expected only a Configuration in this file, found kind `{kind}`");
+        return Some((other.origin.clone(), message));
+    }
+    let second = documents.iter().filter(is_configuration).nth(1)?;
+    let message = "expected one Configuration in this file, found another";
+    Some((second.origin.clone(), message.to_owned()))
 }
 
 fn diagnostic(origin: Origin, issue: Issue) -> Diagnostic {
