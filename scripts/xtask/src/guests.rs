@@ -50,15 +50,31 @@ struct Guest {
 }
 
 const HTTP: &str = "wasi:http/incoming-handler@0.2.12";
+const HTTP_P3: &str = "wasi:http/handler@0.3.0";
 const SUBSCRIBER: &str = "berth:pubsub/subscriber@0.1.0";
 const SUBSCRIPTIONS: &str = "berth:pubsub/subscriptions@0.1.0";
 
 const SHOP: &str = "guest-examples/shop";
 const TESTS: &str = "tests/guests";
 
-const fn contract(name: &'static str, recipe: Recipe) -> Guest {
+const fn shop(name: &'static str, exports: &'static [&'static str]) -> Guest {
+    let recipe = Recipe::Rust { workspace: SHOP };
     let expected = Expectation {
-        exports: &[HTTP, SUBSCRIBER, SUBSCRIPTIONS],
+        exports,
+        calls_all_blocks: false,
+    };
+    Guest {
+        name,
+        group: Group::Shop,
+        recipe,
+        expected,
+    }
+}
+
+const fn contract(name: &'static str, recipe: Recipe) -> Guest {
+    let exports = &[HTTP, SUBSCRIBER, SUBSCRIPTIONS];
+    let expected = Expectation {
+        exports,
         calls_all_blocks: true,
     };
     Guest {
@@ -69,20 +85,7 @@ const fn contract(name: &'static str, recipe: Recipe) -> Guest {
     }
 }
 
-const fn shop(name: &'static str, exports: &'static [&'static str]) -> Guest {
-    let expected = Expectation {
-        exports,
-        calls_all_blocks: false,
-    };
-    Guest {
-        name,
-        group: Group::Shop,
-        recipe: Recipe::Rust { workspace: SHOP },
-        expected,
-    }
-}
-
-const fn hostile(name: &'static str, recipe: Recipe, exports: &'static [&'static str]) -> Guest {
+const fn test(name: &'static str, recipe: Recipe, exports: &'static [&'static str]) -> Guest {
     let expected = Expectation {
         exports,
         calls_all_blocks: false,
@@ -95,54 +98,36 @@ const fn hostile(name: &'static str, recipe: Recipe, exports: &'static [&'static
     }
 }
 
+const RUST: Recipe = Recipe::Rust { workspace: TESTS };
+const C: Recipe = Recipe::C {
+    folder: "tests/guests/contract/c",
+};
+const JAVASCRIPT: Recipe = Recipe::JavaScript {
+    folder: "tests/guests/contract/js",
+};
+const PYTHON: Recipe = Recipe::Python {
+    folder: "tests/guests/contract/python",
+};
+const TABLE: Recipe = Recipe::Wat {
+    source: "tests/guests/hostile-table.wat",
+};
+
 const GUESTS: &[Guest] = &[
     shop("order-service", &[HTTP]),
     shop("inventory-service", &[HTTP]),
     shop("notification-service", &[HTTP, SUBSCRIBER]),
     shop("audit-service", &[HTTP]),
-    contract("contract-rust", Recipe::Rust { workspace: TESTS }),
-    contract(
-        "contract-c",
-        Recipe::C {
-            folder: "tests/guests/contract/c",
-        },
-    ),
-    contract(
-        "contract-js",
-        Recipe::JavaScript {
-            folder: "tests/guests/contract/js",
-        },
-    ),
-    contract(
-        "contract-python",
-        Recipe::Python {
-            folder: "tests/guests/contract/python",
-        },
-    ),
-    hostile(
-        "hostile",
-        Recipe::Rust { workspace: TESTS },
-        &[HTTP, SUBSCRIBER],
-    ),
-    hostile(
-        "hostile-table",
-        Recipe::Wat {
-            source: "tests/guests/hostile-table.wat",
-        },
-        &[HTTP],
-    ),
-    hostile("hello", Recipe::Rust { workspace: TESTS }, &[HTTP]),
-    hostile(
-        "hello-p3",
-        Recipe::Rust { workspace: TESTS },
-        &["wasi:http/handler@0.3.0"],
-    ),
-    hostile("keyvalue", Recipe::Rust { workspace: TESTS }, &[HTTP]),
-    hostile(
-        "keyvalue-draft2",
-        Recipe::Rust { workspace: TESTS },
-        &[HTTP],
-    ),
+    contract("contract-rust", RUST),
+    contract("contract-c", C),
+    contract("contract-js", JAVASCRIPT),
+    contract("contract-python", PYTHON),
+    test("hostile", RUST, &[HTTP, SUBSCRIBER]),
+    test("hostile-table", TABLE, &[HTTP]),
+    test("hello", RUST, &[HTTP]),
+    test("hello-p3", RUST, &[HTTP_P3]),
+    test("keyvalue", RUST, &[HTTP]),
+    test("keyvalue-draft2", RUST, &[HTTP]),
+    test("bench", RUST, &[HTTP]),
 ];
 
 impl Group {
@@ -159,6 +144,18 @@ impl Guest {
             _ => repository::guests(),
         };
         folder.join(format!("{}.wasm", self.name))
+    }
+
+    /// Where it is built, beside its output: what is not complete and checked never takes the output's name.
+    fn draft(&self) -> PathBuf {
+        self.output().with_extension("draft.wasm")
+    }
+
+    /// Checks the draft and makes it the output, at once, so that a running host never sees half a guest.
+    fn accept(&self) -> Result<()> {
+        component::verify(&self.draft(), &self.expected)?;
+        let output = self.output();
+        fs::rename(self.draft(), &output).with_context(|| format!("writing {}", output.display()))
     }
 
     fn inputs(&self) -> Vec<PathBuf> {
@@ -193,7 +190,7 @@ pub fn build(group: Group) -> Result<()> {
     }
     for guest in stale {
         build_alone(guest)?;
-        component::verify(&guest.output(), &guest.expected)?;
+        guest.accept()?;
     }
     Ok(())
 }
@@ -203,7 +200,7 @@ fn build_workspace(folder: &str, stale: &[&Guest]) -> Result<()> {
     let packages: Vec<_> = stale
         .iter()
         .filter(|guest| matches!(guest.recipe, Recipe::Rust { workspace } if workspace == folder))
-        .map(|guest| (guest.name, guest.output()))
+        .map(|guest| (guest.name, guest.draft()))
         .collect();
     if packages.is_empty() {
         return Ok(());
@@ -216,18 +213,18 @@ fn build_workspace(folder: &str, stale: &[&Guest]) -> Result<()> {
 }
 
 fn build_alone(guest: &Guest) -> Result<()> {
-    let (started, output) = (Instant::now(), guest.output());
+    let (started, draft) = (Instant::now(), guest.draft());
     match guest.recipe {
         Recipe::Rust { .. } => return Ok(()),
-        Recipe::C { folder } => c::build(&repository::path(folder), &output)?,
-        Recipe::JavaScript { folder } => javascript::build(&repository::path(folder), &output)?,
-        Recipe::Python { folder } => python::build(&repository::path(folder), &output)?,
-        Recipe::Wat { source } => wat::build(&repository::path(source), &output)?,
+        Recipe::C { folder } => c::build(&repository::path(folder), &draft)?,
+        Recipe::JavaScript { folder } => javascript::build(&repository::path(folder), &draft)?,
+        Recipe::Python { folder } => python::build(&repository::path(folder), &draft)?,
+        Recipe::Wat { source } => wat::build(&repository::path(source), &draft)?,
     }
     report(guest.name, started);
     Ok(())
 }
 
-fn report(name: &str, started: Instant) {
-    println!("built {name} ({:.1} s)", started.elapsed().as_secs_f64());
+fn report(names: &str, started: Instant) {
+    println!("built {names} ({:.1} s)", started.elapsed().as_secs_f64());
 }

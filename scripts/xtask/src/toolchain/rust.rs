@@ -41,7 +41,7 @@ fn add_target() -> bool {
     command::succeeds(Command::new("rustup").args(["target", "add", TARGET]))
 }
 
-/// Builds packages of a guest workspace, and copies each to its output.
+/// Builds packages of a guest workspace, and copies each to where it is wanted.
 pub fn build(workspace: &Path, guests: &[(&str, PathBuf)]) -> Result<()> {
     let target_dir = repository::path("target/guest-build");
     let mut build = Command::new(cargo()?);
@@ -63,16 +63,7 @@ pub fn build(workspace: &Path, guests: &[(&str, PathBuf)]) -> Result<()> {
     for (package, output) in guests {
         let file = format!("{}.wasm", package.replace('-', "_"));
         let built = target_dir.join(TARGET).join("release").join(file);
-        copy(&built, output)?;
+        fs::copy(&built, output).with_context(|| format!("copying {}", built.display()))?;
     }
     Ok(())
-}
-
-/// Copies with the time of now, since cargo keeps the old time of what it did not have to build again. Renamed into
-/// place, so that a running host never sees half a guest.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    let bytes = fs::read(from).with_context(|| format!("reading {}", from.display()))?;
-    let new = to.with_extension("new");
-    fs::write(&new, bytes).with_context(|| format!("writing {}", new.display()))?;
-    fs::rename(&new, to).with_context(|| format!("writing {}", to.display()))
 }

@@ -1,8 +1,8 @@
 //! Repeats one call to an import and answers how many nanoseconds that took, by the guest's own clock:
 //!
-//! - `/state/get?n=1000`, `/state/set?n=1000`: the store `statestore`.
-//! - `/invoke?n=1000`: the app `hello` through `berth:invocation`.
-//! - `/fetch?n=1000`: the app `hello` through `wasi:http`.
+//! - `/bench/state/get?n=1000`, `/bench/state/set?n=1000`: the store `statestore`.
+//! - `/bench/invoke?n=1000`: the app `hello` through `berth:invocation`.
+//! - `/bench/fetch?n=1000`: the app `hello` through `wasi:http`.
 
 mod http;
 mod invocation;
@@ -47,10 +47,10 @@ impl incoming_handler::Guest for Bench {
 
 fn measure(path: &str, times: u32) -> Option<Result<u128, String>> {
     Some(match path {
-        "/state/get" => state::get(times),
-        "/state/set" => state::set(times),
-        "/invoke" => invocation::invoke(times),
-        "/fetch" => invocation::fetch(times),
+        "/bench/state/get" => state::get(times),
+        "/bench/state/set" => state::set(times),
+        "/bench/invoke" => invocation::invoke(times),
+        "/bench/fetch" => invocation::fetch(times),
         _ => return None,
     })
 }
