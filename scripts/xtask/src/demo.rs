@@ -21,7 +21,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub fn run(keep: bool) -> Result<()> {
     let berth = build_host()?;
     guests::build(guests::Group::Shop)?;
-    let data = tempfile::tempdir().context("making a data directory")?;
+    // In `target`, so that `cargo clean` removes what an interrupted demo leaves.
+    let data =
+        tempfile::tempdir_in(repository::path("target")).context("making a data directory")?;
     let address = free_address()?;
     let mut host = Host::start(&berth, address, data.path())?;
     host.wait_until_it_answers(address)?;
@@ -102,9 +104,13 @@ impl Host {
 }
 
 impl Drop for Host {
+    /// Asks it to finish what it does, as one stops it in earnest.
     fn drop(&mut self) {
-        // It may have ended already; its data is temporary either way.
-        let _ = self.process.kill();
+        let process = self.process.id().to_string();
+        if command::run_quietly(Command::new("kill").args(["-TERM", &process])).is_err() {
+            // It has ended already, or there is no other way.
+            let _ = self.process.kill();
+        }
         let _ = self.process.wait();
     }
 }

@@ -24,100 +24,95 @@ pub enum Answer {
 
 use Answer::{Eventually, Status};
 
-const fn stop(
-    about: &'static str,
-    verb: &'static str,
-    path: &'static str,
-    body: Option<&'static str>,
-    expected: Answer,
-) -> Stop {
+const ORDER: &str = r#"{"orderId":"order-1","customerId":"ada","items":[{"sku":"espresso","qty":2}],"totalCents":700}"#;
+const TOO_MUCH: &str =
+    r#"{"customerId":"bob","items":[{"sku":"espresso","qty":99}],"totalCents":34650}"#;
+const NO_NUMBER: &str =
+    r#"{"customerId":"bob","items":[{"sku":"espresso","qty":1}],"totalCents":"much"}"#;
+const POISON: &str = r#"{"orderId":"order-2","customerId":"poison","items":[{"sku":"espresso","qty":1}],"totalCents":350}"#;
+const CART: &str = r#"{"items":[{"sku":"espresso","qty":1}]}"#;
+const NOTE: &str = r#"{"note":"no sugar"}"#;
+
+/// The tour, first stop first.
+pub const STOPS: &[Stop] = &[
+    put("Stock comes in.", "/inventory/espresso", r#"{"qty":10}"#),
+    post(
+        "An order: order-service reads a secret, reserves at inventory-service, saves and publishes.",
+        "/orders",
+        ORDER,
+        201,
+    ),
+    post(
+        "The same order again is the same order, once.",
+        "/orders",
+        ORDER,
+        201,
+    ),
+    get("It is stored.", "/orders/order-1", Status(200)),
+    get(
+        "Its goods are reserved, once: 8 are left.",
+        "/inventory/espresso",
+        Status(200),
+    ),
+    get(
+        "Its message reached notification-service, which told the customer once.",
+        "/notifications/order-1",
+        Eventually(r#""sent":1"#),
+    ),
+    post(
+        "More than there is: out of stock.",
+        "/orders",
+        TOO_MUCH,
+        409,
+    ),
+    post(
+        "An invalid body: the answer names the field.",
+        "/orders",
+        NO_NUMBER,
+        400,
+    ),
+    put("A cart, kept for an hour.", "/carts/ada", CART),
+    Stop {
+        about: "A change is merged into it, unless somebody else was first.",
+        verb: "PATCH",
+        path: "/carts/ada",
+        body: Some(NOTE),
+        expected: Status(200),
+    },
+    post("A customer who cannot be told.", "/orders", POISON, 201),
+    get(
+        "After some attempts that message is a dead letter, which audit-service keeps.",
+        "/audit",
+        Eventually("order-2"),
+    ),
+];
+
+const fn get(about: &'static str, path: &'static str, expected: Answer) -> Stop {
     Stop {
         about,
-        verb,
+        verb: "GET",
         path,
-        body,
+        body: None,
         expected,
     }
 }
 
-/// The tour, first stop first.
-pub const STOPS: &[Stop] = &[
-    stop(
-        "Stock comes in.",
-        "PUT",
-        "/inventory/espresso",
-        Some(r#"{"qty":10}"#),
-        Status(200),
-    ),
-    stop(
-        "An order: order-service reads a secret, reserves at inventory-service, saves and publishes.",
-        "POST",
-        "/orders",
-        Some(
-            r#"{"orderId":"order-1","customerId":"ada","items":[{"sku":"espresso","qty":2}],"totalCents":700}"#,
-        ),
-        Status(201),
-    ),
-    stop(
-        "The same order again is the same order, once.",
-        "POST",
-        "/orders",
-        Some(
-            r#"{"orderId":"order-1","customerId":"ada","items":[{"sku":"espresso","qty":2}],"totalCents":700}"#,
-        ),
-        Status(201),
-    ),
-    stop("It is stored.", "GET", "/orders/order-1", None, Status(200)),
-    stop(
-        "Its goods are reserved: 8 are left.",
-        "GET",
-        "/inventory/espresso",
-        None,
-        Status(200),
-    ),
-    stop(
-        "Its message reached notification-service, which sent one notification.",
-        "GET",
-        "/notifications/order-1",
-        None,
-        Eventually(r#""sent":1"#),
-    ),
-    stop(
-        "More than there is: out of stock.",
-        "POST",
-        "/orders",
-        Some(r#"{"customerId":"bob","items":[{"sku":"espresso","qty":99}],"totalCents":34650}"#),
-        Status(409),
-    ),
-    stop(
-        "An invalid body: the answer names the field.",
-        "POST",
-        "/orders",
-        Some(r#"{"customerId":"bob","items":[],"totalCents":"much"}"#),
-        Status(400),
-    ),
-    stop(
-        "A cart, kept for an hour.",
-        "PUT",
-        "/carts/ada",
-        Some(r#"{"items":[{"sku":"espresso","qty":1}]}"#),
-        Status(200),
-    ),
-    stop("There it is.", "GET", "/carts/ada", None, Status(200)),
-    stop(
-        "A customer whose notification always fails.",
-        "POST",
-        "/orders",
-        Some(
-            r#"{"orderId":"order-2","customerId":"poison","items":[{"sku":"espresso","qty":1}],"totalCents":350}"#,
-        ),
-        Status(201),
-    ),
-    stop(
-        "After its retries the message is a dead letter, which audit-service keeps.",
-        "GET",
-        "/audit",
-        None,
-        Eventually("order-2"),
-    ),
-];
+const fn put(about: &'static str, path: &'static str, body: &'static str) -> Stop {
+    Stop {
+        about,
+        verb: "PUT",
+        path,
+        body: Some(body),
+        expected: Status(200),
+    }
+}
+
+const fn post(about: &'static str, path: &'static str, body: &'static str, status: u16) -> Stop {
+    Stop {
+        about,
+        verb: "POST",
+        path,
+        body: Some(body),
+        expected: Status(status),
+    }
+}
