@@ -2,7 +2,7 @@
 //!
 //! - [`setup`]: the tools, one file per [`toolchain`].
 //! - [`guests`]: what is built for Wasm; [`component`] checks the result.
-//! - [`test`], [`bench`], [`demo`]: the commands of the README; [`tour`] is what the demo shows.
+//! - [`mod@test`], [`mod@bench`], [`demo`]: the commands of the README; [`tour`] is what the demo shows.
 //! - [`check_repo`], [`frozen_wit`]: rules of the repository that no compiler checks.
 #![expect(
     clippy::print_stdout,
