@@ -37,8 +37,6 @@ impl Resiliency {
         document: &mut Fields<'_>,
         reading: &mut Reading<'_>,
     ) -> Option<Self> {
-        let message = "resiliency is not applied yet, except inbound retries of pub/sub components";
-        reading.warning(document.key_place("kind"), message);
         let scopes = scopes(document, reading);
         let spec = document.required("spec", "a map with `policies` and `targets`", reading)?;
         let mut spec = spec.fields(reading)?;
@@ -51,13 +49,23 @@ impl Resiliency {
             .map(|fields| targets::read(fields, &policies, reading))
             .unwrap_or_default();
         spec.finish(reading);
+        let default_retries = policies.default_retries();
+        let only_inbound_retries = policies.timeouts.is_empty()
+            && policies.circuit_breakers.is_empty()
+            && default_retries.is_empty()
+            && !targets.others;
+        if !only_inbound_retries {
+            let message =
+                "resiliency is not applied yet, except inbound retries of pub/sub components";
+            reading.warning(document.key_place("kind"), message);
+        }
         Some(Self {
             name: head.name,
             namespace: head.namespace,
             scopes,
             inbound_retries: targets.inbound_retries,
             targeted: targets.components,
-            default_retries: policies.default_retries(),
+            default_retries,
             origin: head.origin,
         })
     }

@@ -12,6 +12,8 @@ pub(super) struct Targets {
     /// Components with an entry of their own.
     pub components: Vec<String>,
     pub inbound_retries: Vec<(String, RetryPolicy)>,
+    /// Something else is targeted, which is read and checked but not applied.
+    pub others: bool,
 }
 
 pub(super) fn read(
@@ -19,23 +21,27 @@ pub(super) fn read(
     policies: &Policies,
     reading: &mut Reading<'_>,
 ) -> Targets {
+    let mut targets = Targets::default();
     if let Some(field) = fields.optional("apps", reading) {
+        targets.others = true;
         read_apps(&field, policies, reading);
     }
     if let Some(field) = fields.optional("services", reading) {
+        targets.others = true;
         let message = "`spec.targets.services` is an old name, today's is `apps`";
         reading.warning(fields.key_place("services"), message);
         read_apps(&field, policies, reading);
     }
     if let Some(field) = fields.optional("actors", reading) {
+        targets.others = true;
         for (_, _, actor) in field.entries(reading) {
             read_actor(actor, policies, reading);
         }
     }
-    let mut targets = Targets::default();
     if let Some(field) = fields.optional("components", reading) {
         for (name, _, component) in field.entries(reading) {
-            let retry = read_component(component, policies, reading);
+            let (retry, others) = read_component(component, policies, reading);
+            targets.others |= others;
             targets.components.push(name.to_owned());
             targets
                 .inbound_retries
@@ -87,13 +93,15 @@ fn read_actor(field: Field<'_>, policies: &Policies, reading: &mut Reading<'_>) 
     actor.finish(reading);
 }
 
-/// The inbound retry, if there is one.
+/// The inbound retry, if there is one, and whether there is an outbound entry.
 fn read_component(
     field: Field<'_>,
     policies: &Policies,
     reading: &mut Reading<'_>,
-) -> Option<RetryPolicy> {
-    let mut component = field.fields(reading)?;
+) -> (Option<RetryPolicy>, bool) {
+    let Some(mut component) = field.fields(reading) else {
+        return (None, false);
+    };
     let outbound = component.child("outbound", reading);
     let inbound = component.child("inbound", reading);
     for name in ["timeout", "retry", "circuitBreaker"] {
@@ -104,14 +112,17 @@ fn read_component(
         }
     }
     component.finish(reading);
+    let others = outbound.is_some();
     if let Some(mut outbound) = outbound {
         read_references(&mut outbound, policies, reading);
         outbound.finish(reading);
     }
-    let mut inbound = inbound?;
+    let Some(mut inbound) = inbound else {
+        return (None, others);
+    };
     let retry = read_references(&mut inbound, policies, reading);
     inbound.finish(reading);
-    retry
+    (retry, others)
 }
 
 fn read_cache_size(fields: &mut Fields<'_>, reading: &mut Reading<'_>) {
