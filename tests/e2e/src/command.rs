@@ -1,0 +1,112 @@
+//! Commands of the binary that end by themselves.
+
+use crate::paths;
+use anyhow::{Context, Result};
+use std::{ffi::OsStr, fmt, path::Path, process::Stdio, time::Duration};
+use tokio::process::Command;
+
+/// Longer than any command takes; one that hangs fails its test.
+const BOUND: Duration = Duration::from_secs(180);
+
+/// `berth <arguments>`, in the root of the repository.
+///
+/// # Errors
+/// There is no binary.
+pub fn berth<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Result<Berth> {
+    let mut command = Command::new(paths::binary()?);
+    command
+        .current_dir(paths::repository())
+        .args(arguments)
+        .env("BERTH_CACHE_DIR", paths::cache()?)
+        .env_remove("BERTH_DATA_DIR")
+        .env_remove("NAMESPACE")
+        .env_remove("RUST_LOG")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    Ok(Berth(command))
+}
+
+/// A command that has not been started.
+#[derive(Debug)]
+pub struct Berth(Command);
+
+impl Berth {
+    /// One more argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.0.arg(argument);
+        self
+    }
+
+    /// An environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.0.env(name, value);
+        self
+    }
+
+    /// Another working directory.
+    #[must_use]
+    pub fn current_dir(mut self, folder: &Path) -> Self {
+        self.0.current_dir(folder);
+        self
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// It cannot be started, or does not end.
+    pub async fn run(mut self) -> Result<Finished> {
+        let shown = format!("{:?}", self.0.as_std());
+        let output = tokio::time::timeout(BOUND, self.0.output())
+            .await
+            .with_context(|| format!("{shown} did not end within {BOUND:?}"))?
+            .with_context(|| format!("starting {shown}"))?;
+        Ok(Finished {
+            command: shown,
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    pub(crate) fn into_command(self) -> Command {
+        self.0
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    command: String,
+    /// Absent if a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to stdout.
+    pub stdout: String,
+    /// What it wrote to stderr.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// stdout as JSON; null if it is none.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_default()
+    }
+
+    /// Everything that it wrote.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+}
+
+/// What an assertion shows.
+impl fmt::Display for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "$ {}", self.command)?;
+        writeln!(f, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr)?;
+        write!(f, "exit code {:?}", self.code)
+    }
+}

@@ -1,0 +1,95 @@
+//! What several tests build: a village of apps on one host.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use anyhow::Result;
+use berth_e2e::{Folder, Host, HostBuilder, guest};
+use serde_json::Value;
+
+/// Bytes of a mebibyte.
+pub const MIB: u64 = 1 << 20;
+
+/// A folder of App documents and what else they need.
+pub struct Village {
+    /// The documents.
+    pub folder: Folder,
+}
+
+impl Village {
+    /// Nobody lives here yet.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            folder: Folder::new()?,
+        })
+    }
+
+    /// An app with paths and limits in YAML's flow style.
+    pub fn app(&self, name: &str, guest_name: &str, paths: &str, limits: &str) -> Result<()> {
+        let spec = format!("  http: {{ paths: {paths} }}\n  limits: {{ {limits} }}");
+        self.folder.app(name, &guest(guest_name)?, &spec)
+    }
+
+    /// A component with metadata as name and value.
+    pub fn component(&self, name: &str, kind: &str, metadata: &[(&str, &str)]) -> Result<()> {
+        let mut document = format!(
+            "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: {name}\nspec:\n  type: {kind}\n  version: v1\n"
+        );
+        if !metadata.is_empty() {
+            document.push_str("  metadata:\n");
+        }
+        for (name, value) in metadata {
+            document.push_str(&format!("    - {{ name: {name}, value: \"{value}\" }}\n"));
+        }
+        self.folder
+            .write(&format!("{name}-component.yaml"), document)?;
+        Ok(())
+    }
+
+    /// A subscription of an app to a topic of `pubsub`, with the dead-letter topic `<topic>-dlq`.
+    pub fn subscription(&self, app: &str, topic: &str) -> Result<()> {
+        let document = format!(
+            "apiVersion: dapr.io/v2alpha1\nkind: Subscription\nmetadata:\n  name: {app}-{topic}\nspec:\n  \
+             pubsubname: pubsub\n  topic: {topic}\n  routes:\n    default: /on-{topic}\n  \
+             deadLetterTopic: {topic}-dlq\nscopes:\n  - {app}\n"
+        );
+        self.folder
+            .write(&format!("{app}-{topic}.yaml"), document)?;
+        Ok(())
+    }
+
+    /// A host for it, to be completed.
+    pub fn host(&self) -> HostBuilder {
+        Host::builder().source(self.folder.path())
+    }
+
+    /// Starts a host.
+    pub async fn start(&self) -> Result<Host> {
+        self.host().start().await
+    }
+}
+
+/// Publishes text as an app, under an event ID.
+pub async fn publish(host: &Host, app: &str, topic: &str, id: &str, text: &str) -> Result<()> {
+    let path = format!("/publish/pubsub/{topic}?app={app}&metadata.cloudevent.id={id}");
+    let request = host.admin().request(reqwest::Method::POST, &path);
+    let request = request
+        .header("content-type", "text/plain")
+        .body(text.to_owned());
+    let answer = berth_e2e::Answer::to(request).await?;
+    assert_eq!(answer.status, 204, "publishing {id}: {answer}");
+    Ok(())
+}
+
+/// The dead letters of a topic of `pubsub`.
+pub async fn dead_letters(host: &Host, topic: &str) -> Result<Vec<Value>, String> {
+    let path = format!("/dlq/pubsub/{topic}");
+    let answer = host
+        .admin()
+        .get(&path)
+        .await
+        .map_err(|error| format!("{error:#}"))?;
+    answer
+        .json()
+        .as_array()
+        .cloned()
+        .ok_or_else(|| answer.to_string())
+}
