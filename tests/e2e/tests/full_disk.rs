@@ -2,6 +2,7 @@
 //!
 //! The tests mount a small tmpfs, which takes root. Elsewhere they are listed as ignored, with the reason on stderr, so
 //! that nobody takes them for passed. That is why this file is its own, small test harness.
+#![expect(clippy::print_stdout, reason = "a test harness answers on stdout")]
 
 use anyhow::{Context, Result, ensure};
 use berth_e2e::{Answer, Host, shop};
