@@ -16,10 +16,10 @@ pub fn describe() -> Result<String> {
 
 /// A cargo that compiles for the target.
 fn cargo() -> Result<PathBuf> {
-    if has_target()? || add_target() {
+    if has_target()? {
         return Ok(PathBuf::from("cargo"));
     }
-    println!("rustup cannot add {TARGET}, taking Debian's");
+    // By rustup, or from Debian where rustup is missing or cannot download.
     let script = repository::path("scripts/guest-toolchain.sh");
     let prefix = repository::tools().join("rust");
     let output = command::output(Command::new(script).arg(prefix))?;
@@ -34,11 +34,6 @@ fn has_target() -> Result<bool> {
     let sysroot = command::output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let library = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET);
     Ok(library.join("lib").is_dir())
-}
-
-fn add_target() -> bool {
-    println!("adding the target {TARGET}");
-    command::succeeds(Command::new("rustup").args(["target", "add", TARGET]))
 }
 
 /// Builds packages of a guest workspace, and copies each to where it is wanted.
