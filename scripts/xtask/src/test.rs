@@ -54,6 +54,7 @@ pub fn run(nextest: &[String]) -> Result<()> {
                 .args(nextest),
         )
     })?;
+    timetable.step("tests of the shop", shop)?;
     timetable.step("documentation", || {
         command::run(
             repository::cargo()
@@ -74,6 +75,16 @@ fn format() -> Result<()> {
         command::run(&mut fmt)?;
     }
     Ok(())
+}
+
+/// What the shop's guests decide, without a host.
+fn shop() -> Result<()> {
+    let mut nextest = Command::new("cargo");
+    nextest
+        .current_dir(repository::path("guest-examples/shop"))
+        .args(["nextest", "run", "--workspace", "--target-dir"])
+        .arg(repository::path("target/guest-build"));
+    command::run(&mut nextest)
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {
