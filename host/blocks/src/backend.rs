@@ -2,6 +2,7 @@
 
 use crate::{
     keys::KeyPrefix,
+    open::OpenedFrom,
     pipeline::Calls,
     pubsub::{PubSub, PubSubError},
     registry::Opened,
@@ -66,6 +67,15 @@ pub enum Opening {
 }
 
 impl Opening {
+    /// The connection of an app, or the one that all share.
+    pub(crate) fn instance(&self, app: Option<&AppId>) -> Option<Opened> {
+        match (self, app) {
+            (Self::Shared(opened), None) => Some(opened.clone()),
+            (Self::PerApp(apps), Some(app)) => apps.get(app).cloned(),
+            _ => None,
+        }
+    }
+
     fn of(&self, app: &AppId) -> Result<Opened, Failure> {
         match self {
             Self::Shared(opened) => Ok(opened.clone()),
@@ -100,6 +110,8 @@ pub struct Backend {
     pub topic_prefix: String,
     /// The open connection.
     pub opening: Opening,
+    /// What it was opened from.
+    pub(crate) opened_from: OpenedFrom,
 }
 
 impl Backend {
@@ -117,6 +129,7 @@ impl Backend {
             consumer_id: None,
             topic_prefix: String::new(),
             opening: Opening::Shared(opened),
+            opened_from: OpenedFrom::default(),
         }
     }
 

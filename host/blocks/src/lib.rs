@@ -19,7 +19,7 @@ mod handles;
 pub mod invocation;
 mod keys;
 pub mod limits;
-mod memory;
+pub mod memory;
 pub mod open;
 mod pipeline;
 pub mod pubsub;
@@ -41,5 +41,5 @@ pub use handles::{
 };
 pub use keys::KeyPrefix;
 pub use memory::in_memory;
-pub use open::{OpenPlan, check, embedded_defaults, open};
+pub use open::{OpenPlan, check, check_secrets, embedded_defaults, open};
 pub use scopes::{TopicRules, TopicScopes, TopicUse, topic_list};

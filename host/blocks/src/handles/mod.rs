@@ -5,6 +5,8 @@ mod invoker;
 mod publisher;
 mod secrets;
 mod state;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 pub use invoker::Invoker;

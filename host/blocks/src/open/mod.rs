@@ -2,16 +2,31 @@
 //!
 //! ```text
 //! check: type, version, names and values, nothing opened ──▶ every finding at once
-//! open:  templates ──▶ secrets ──▶ driver ──▶ Backends
+//! open:  secret stores in the order of their references ──▶ the others at once:
+//!        templates and secrets resolved ──▶ driver ──▶ Backends
 //! ```
 
+mod check;
+mod defaults;
+mod opening;
+mod order;
+mod resolve;
+mod rules;
+mod secrets;
+mod sharing;
 pub(crate) mod templates;
+#[cfg(test)]
+mod tests;
+
+pub use check::check;
+pub use defaults::embedded_defaults;
+pub(crate) use opening::OpenedFrom;
 
 use crate::{
     backend::Backends,
     registry::{Connections, Registry},
 };
-use berth_resources::{App, Component, Configuration, Diagnostic, Namespace};
+use berth_resources::{App, Component, Configuration, Diagnostic, Origin, Severity};
 use std::path::PathBuf;
 
 /// What opening needs besides the documents.
@@ -27,25 +42,46 @@ pub struct OpenPlan {
     pub configurations: Vec<Configuration>,
 }
 
-/// Checks documents against the drivers without opening anything.
-#[must_use]
-pub fn check(_components: &[Component], _registry: &Registry) -> Vec<Diagnostic> {
-    Vec::new()
-}
-
-/// Opens every backend. With an error among the findings the set must not be used. Unchanged documents of `before`
-/// keep their open backend.
+/// Opens every backend. With an error among the findings the set must not be used. Backends of `before` whose
+/// document and secrets are unchanged stay open and are used again.
+///
+/// It expects documents that passed [`check`]; what is wrong nevertheless is reported, not ignored.
 pub async fn open(
-    _components: &[Component],
-    _registry: &Registry,
-    _plan: &OpenPlan,
-    _before: Option<&Backends>,
+    components: &[Component],
+    registry: &Registry,
+    plan: &OpenPlan,
+    before: Option<&Backends>,
 ) -> (Backends, Vec<Diagnostic>) {
-    (Backends::default(), Vec::new())
+    let mut opening = opening::Opening::new(components, registry, plan, before);
+    opening.secret_stores().await;
+    opening.others().await;
+    opening.finish()
 }
 
-/// Backends for the blocks that have none at all in this namespace, under the names that `dapr init` gives.
-#[must_use]
-pub fn embedded_defaults(_namespace: &Namespace, _components: &[Component]) -> Vec<Component> {
-    Vec::new()
+/// Checks that every secret that a document refers to can be read. Opens the secret stores and nothing else.
+pub async fn check_secrets(
+    components: &[Component],
+    registry: &Registry,
+    plan: &OpenPlan,
+) -> Vec<Diagnostic> {
+    let mut opening = opening::Opening::new(components, registry, plan, None);
+    opening.secret_stores().await;
+    opening.resolve_others().await;
+    opening.finish().1
+}
+
+fn error(origin: &Origin, message: String) -> Diagnostic {
+    Diagnostic {
+        origin: origin.clone(),
+        severity: Severity::Error,
+        message,
+        hint: None,
+    }
+}
+
+fn warning(origin: &Origin, message: String) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Warning,
+        ..error(origin, message)
+    }
 }

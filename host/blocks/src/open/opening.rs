@@ -1,0 +1,305 @@
+//! One run of opening: what is open already, what was found.
+
+use super::{OpenPlan, check, error, order, resolve, rules, secrets, sharing};
+use crate::{
+    backend::{Backend, Backends, Block, Opening as State},
+    registry::{Driver, Metadata, OpenContext, OpenError, Opened, Registry},
+};
+use berth_resources::{AppId, Component, Diagnostic, Severity};
+use std::{collections::BTreeMap, sync::Arc};
+
+pub(super) struct Opening<'o> {
+    components: &'o [Component],
+    registry: &'o Registry,
+    plan: &'o OpenPlan,
+    before: Option<&'o Backends>,
+    opened: Backends,
+    findings: Vec<Diagnostic>,
+}
+
+/// What one backend was opened from: equal values need no new connection.
+#[derive(Clone, Default, PartialEq)]
+pub(crate) struct OpenedFrom {
+    pub(super) kind: String,
+    pub(super) version: String,
+    /// By app; `None`: shared by all.
+    pub(super) values: BTreeMap<Option<AppId>, Metadata>,
+}
+
+impl OpenedFrom {
+    /// Whether any value was given that could name an engine.
+    pub(super) fn names_an_engine(&self) -> bool {
+        self.values.values().any(|values| !values.is_empty())
+    }
+}
+
+/// A document that is opened, or why it is not.
+type Outcome = Result<Backend, Vec<Diagnostic>>;
+
+impl<'o> Opening<'o> {
+    pub(super) fn new(
+        components: &'o [Component],
+        registry: &'o Registry,
+        plan: &'o OpenPlan,
+        before: Option<&'o Backends>,
+    ) -> Self {
+        Self {
+            components,
+            registry,
+            plan,
+            before,
+            opened: Backends::default(),
+            findings: Vec::new(),
+        }
+    }
+
+    fn of(&self, wanted: impl Fn(Option<Block>) -> bool) -> Vec<&'o Component> {
+        self.components
+            .iter()
+            .filter(|component| wanted(Block::of(&component.kind)))
+            .collect()
+    }
+
+    /// Opens the secret stores, those first that others refer to.
+    pub(super) async fn secret_stores(&mut self) {
+        let mut waiting = self.of(|block| block == Some(Block::Secrets));
+        while !waiting.is_empty() {
+            let (ready, blocked) = order::ready(waiting, self.components);
+            if ready.is_empty() {
+                let names: Vec<_> = blocked
+                    .iter()
+                    .map(|component| format!("`{}`", component.name))
+                    .collect();
+                let message = format!(
+                    "secret stores that refer to each other: {}",
+                    names.join(", ")
+                );
+                self.findings.extend(
+                    blocked
+                        .iter()
+                        .map(|component| error(&component.origin, message.clone())),
+                );
+                return;
+            }
+            self.all_at_once(&ready).await;
+            waiting = blocked;
+        }
+    }
+
+    /// Opens everything else; the secret stores are open.
+    pub(super) async fn others(&mut self) {
+        let others = self.of(|block| block != Some(Block::Secrets));
+        self.all_at_once(&others).await;
+    }
+
+    /// Reads the secrets of everything else, and opens nothing.
+    pub(super) async fn resolve_others(&mut self) {
+        for component in self.of(|block| block != Some(Block::Secrets)) {
+            let fetched = secrets::fetch(component, self.components, &self.opened).await;
+            self.findings.extend(fetched.err().into_iter().flatten());
+        }
+    }
+
+    pub(super) fn finish(mut self) -> (Backends, Vec<Diagnostic>) {
+        self.findings.extend(sharing::check(
+            self.components,
+            &self.opened,
+            &self.plan.apps,
+        ));
+        for app in &self.plan.apps {
+            let mut own = self
+                .plan
+                .configurations
+                .iter()
+                .filter(|own| own.namespace == app.namespace);
+            let configuration = match &app.configuration {
+                Some(name) => own.find(|own| own.name == *name),
+                None => own.find(|own| own.by_default),
+            };
+            if let Some(configuration) = configuration {
+                let scopes = configuration.secret_scopes.clone();
+                self.opened
+                    .restrict_secrets(app.namespace.clone(), app.id.clone(), scopes);
+            }
+        }
+        self.findings.sort();
+        (self.opened, self.findings)
+    }
+
+    async fn all_at_once(&mut self, components: &[&'o Component]) {
+        let outcomes =
+            futures::future::join_all(components.iter().map(|component| self.one(component))).await;
+        for (component, outcome) in components.iter().zip(outcomes) {
+            match outcome {
+                Ok(backend) => self.opened.insert(backend),
+                Err(findings) if component.ignore_errors => {
+                    let reasons: Vec<_> = findings
+                        .iter()
+                        .map(|finding| finding.message.as_str())
+                        .collect();
+                    self.opened.insert(failed(component, reasons.join("; ")));
+                    let ignored = findings.into_iter().map(|finding| Diagnostic {
+                        severity: Severity::Warning,
+                        hint: Some(
+                            "`ignoreErrors` lets the host run without this backend".to_owned(),
+                        ),
+                        ..finding
+                    });
+                    self.findings.extend(ignored);
+                }
+                Err(findings) => self.findings.extend(findings),
+            }
+        }
+    }
+
+    async fn one(&self, component: &Component) -> Outcome {
+        let driver = check::driver(component, self.registry).map_err(|finding| vec![finding])?;
+        let fetched = secrets::fetch(component, self.components, &self.opened).await?;
+        let parts = resolve::with_secrets(component, driver, &fetched);
+        let from = self.opened_from(component, driver, &parts);
+        let mut backend = Backend::open_to_all(
+            &component.name,
+            component.namespace.clone(),
+            driver.kind,
+            Opened::default(),
+        );
+        backend.version.clone_from(&component.version);
+        backend.scopes.clone_from(&component.scopes);
+        backend.topic_prefix = resolve::topic_prefix(component);
+        rules::apply(&parts.rules, &mut backend).map_err(|(field, message)| {
+            vec![at_field(
+                component,
+                field,
+                format!("metadata `{field}`: {message}"),
+            )]
+        })?;
+        backend.opening = self
+            .state(component, driver, &from)
+            .await
+            .map_err(|finding| vec![finding])?;
+        backend.opened_from = from;
+        Ok(backend)
+    }
+
+    fn opened_from(
+        &self,
+        component: &Component,
+        driver: &Driver,
+        parts: &resolve::Parts,
+    ) -> OpenedFrom {
+        let namespace = &component.namespace;
+        let own = self.plan.apps.iter().filter(|app| {
+            app.namespace == *namespace
+                && (component.scopes.is_empty() || component.scopes.contains(&app.id))
+        });
+        let values = if resolve::per_app(parts) {
+            own.map(|app| {
+                (
+                    Some(app.id.clone()),
+                    resolve::expanded(parts, namespace, Some(&app.id)),
+                )
+            })
+            .collect()
+        } else {
+            BTreeMap::from([(None, resolve::expanded(parts, namespace, None))])
+        };
+        OpenedFrom {
+            kind: driver.kind.to_owned(),
+            version: component.version.clone(),
+            values,
+        }
+    }
+
+    /// The open connections: those of before where nothing changed, new ones else.
+    async fn state(
+        &self,
+        component: &Component,
+        driver: &Driver,
+        from: &OpenedFrom,
+    ) -> Result<State, Diagnostic> {
+        let before = self
+            .before
+            .and_then(|before| before.find(&component.namespace, &component.name));
+        let before = before.filter(|before| before.opened_from.kind == from.kind);
+        let before = before.filter(|before| before.opened_from.version == from.version);
+        let mut apps = BTreeMap::new();
+        for (app, values) in &from.values {
+            let kept = before.filter(|before| before.opened_from.values.get(app) == Some(values));
+            let kept = kept.and_then(|before| before.opening.instance(app.as_ref()));
+            let opened = match kept {
+                Some(opened) => opened,
+                None => {
+                    self.connect(component, driver, app.as_ref(), values.clone())
+                        .await?
+                }
+            };
+            match app {
+                None => return Ok(State::Shared(opened)),
+                Some(app) => drop(apps.insert(app.clone(), opened)),
+            }
+        }
+        Ok(State::PerApp(apps))
+    }
+
+    async fn connect(
+        &self,
+        component: &Component,
+        driver: &Driver,
+        app: Option<&AppId>,
+        values: Metadata,
+    ) -> Result<Opened, Diagnostic> {
+        let data_dir = self.plan.data_dir.join(component.namespace.as_str());
+        let what = format!("opening backend \"{}\" ({})", component.name, driver.kind);
+        std::fs::create_dir_all(&data_dir).map_err(|cause| {
+            let message = format!(
+                "{what}: creating the directory {}: {cause}",
+                data_dir.display()
+            );
+            error(&component.origin, message)
+        })?;
+        let context = OpenContext {
+            name: component.name.clone(),
+            namespace: component.namespace.clone(),
+            data_dir,
+            apps: app.into_iter().cloned().collect(),
+            connections: self.plan.connections.clone(),
+        };
+        match tokio::time::timeout(component.init_timeout, (driver.open)(context, values)).await {
+            Ok(Ok(opened)) => Ok(opened),
+            Ok(Err(OpenError::Metadata { field, message })) => Err(at_field(
+                component,
+                &field,
+                format!("{what}: metadata `{field}`: {message}"),
+            )),
+            Ok(Err(OpenError::Backend(message))) => {
+                Err(error(&component.origin, format!("{what}: {message}")))
+            }
+            Err(_) => Err(Diagnostic {
+                hint: Some("`initTimeout` allows more time".to_owned()),
+                ..error(
+                    &component.origin,
+                    format!("{what}: not done within {:?}", component.init_timeout),
+                )
+            }),
+        }
+    }
+}
+
+fn at_field(component: &Component, field: &str, message: String) -> Diagnostic {
+    let item = resolve::item(component, field);
+    error(item.map_or(&component.origin, |item| &item.origin), message)
+}
+
+/// A backend that is listed with its reason and answers nothing.
+fn failed(component: &Component, reason: String) -> Backend {
+    let mut backend = Backend::open_to_all(
+        &component.name,
+        component.namespace.clone(),
+        &component.kind.0,
+        Opened::default(),
+    );
+    backend.version.clone_from(&component.version);
+    backend.scopes.clone_from(&component.scopes);
+    backend.opening = State::Failed(Arc::from(reason));
+    backend
+}
