@@ -1,10 +1,14 @@
 //! Small answers.
 
-use crate::bindings::wasi::http::types::{Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use crate::bindings::wasi::http::types::{
+    Fields, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
 
 pub fn answer(outparam: ResponseOutparam, status: u16, text: &str) {
     let response = OutgoingResponse::new(Fields::new());
-    response.set_status_code(status).expect("the status is in range");
+    response
+        .set_status_code(status)
+        .expect("the status is in range");
     let body = response.body().expect("the body is taken once");
     ResponseOutparam::set(outparam, Ok(response));
     let stream = body.write().expect("the stream is taken once");

@@ -53,7 +53,9 @@ fn repeat(times: u32, call: impl Fn() -> Result<(), String>) -> Result<u128, Str
 }
 
 fn body(response: &IncomingResponse) -> Result<Vec<u8>, String> {
-    let body = response.consume().map_err(|()| "the body was taken twice")?;
+    let body = response
+        .consume()
+        .map_err(|()| "the body was taken twice")?;
     let stream = body.stream().map_err(|()| "the stream was taken twice")?;
     let mut bytes = Vec::new();
     loop {

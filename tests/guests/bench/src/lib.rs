@@ -36,7 +36,10 @@ impl incoming_handler::Guest for Bench {
     fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
         let target = request.path_with_query().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let times = query.strip_prefix("n=").and_then(|n| n.parse().ok()).unwrap_or(1);
+        let times = query
+            .strip_prefix("n=")
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(1);
         match measure(path, times) {
             Some(Ok(nanoseconds)) => http::answer(outparam, 200, &nanoseconds.to_string()),
             Some(Err(error)) => http::answer(outparam, 500, &error),

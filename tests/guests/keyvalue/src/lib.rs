@@ -157,20 +157,28 @@ fn increment() -> Outcome {
     expect([first, second] == [5, 7], (first, second))
 }
 
-fn set_many() -> Outcome {
-    let bucket = bucket()?;
+fn write_two(bucket: &Bucket) -> Outcome {
     let pairs = [
         ("many-1".to_owned(), b"1".to_vec()),
         ("many-2".to_owned(), b"2".to_vec()),
     ];
-    done(batch::set_many(&bucket, &pairs))?;
+    done(batch::set_many(bucket, &pairs))
+}
+
+fn set_many() -> Outcome {
+    let bucket = bucket()?;
+    write_two(&bucket)?;
     let found = done(bucket.get("many-2"))?;
     expect(found.as_deref() == Some(b"2"), found)
 }
 
 fn get_many() -> Outcome {
-    let keys = ["many-1", "missing", "many-2"].map(str::to_owned);
-    let found = done(batch::get_many(&bucket()?, &keys))?;
+    let (bucket, keys) = (
+        bucket()?,
+        ["many-1", "missing", "many-2"].map(str::to_owned),
+    );
+    write_two(&bucket)?;
+    let found = done(batch::get_many(&bucket, &keys))?;
     let expected = [
         Some(("many-1".to_owned(), b"1".to_vec())),
         None,
@@ -181,6 +189,7 @@ fn get_many() -> Outcome {
 
 fn delete_many() -> Outcome {
     let (bucket, keys) = (bucket()?, ["many-1", "many-2"].map(str::to_owned));
+    write_two(&bucket)?;
     done(batch::delete_many(&bucket, &keys))?;
     expect(
         !done(bucket.exists("many-1"))? && !done(bucket.exists("many-2"))?,
