@@ -134,7 +134,7 @@ impl Publisher {
         broker: &dyn PubSub,
         topic: &str,
         message: Message,
-        options: PublishOptions,
+        mut options: PublishOptions,
     ) -> Result<OutboundMessage, PubSubError> {
         if message.data.len() > MESSAGE_BYTES_MAX {
             return Err(PubSubError::TooLarge(format!(
@@ -144,9 +144,7 @@ impl Publisher {
         }
         let raw = options.raw || is_raw(&options.metadata).map_err(PubSubError::Invalid)?;
         let ttl = ttl(&options)?;
-        let partition_key = options
-            .partition_key
-            .or_else(|| named(&options.metadata, "partitionKey"));
+        let partition_key = partition_key(&mut options);
         let (data, content_type) = if raw {
             let content_type = message
                 .content_type
@@ -261,6 +259,19 @@ fn named(metadata: &[(String, String)], name: &str) -> Option<String> {
         .iter()
         .find(|(own, _)| own.eq_ignore_ascii_case(name));
     found.map(|(_, value)| value.clone())
+}
+
+/// The partition key of a message. It stands in the metadata too, for subscribers and dead letters.
+fn partition_key(options: &mut PublishOptions) -> Option<String> {
+    const NAME: &str = "partitionKey";
+    let noted = named(&options.metadata, NAME);
+    match options.partition_key.take() {
+        Some(key) if noted.is_none() => {
+            options.metadata.push((NAME.to_owned(), key.clone()));
+            Some(key)
+        }
+        own => own.or(noted),
+    }
 }
 
 /// The time to live of a message: `ttlInSeconds`, or Dapr's `ttl`.

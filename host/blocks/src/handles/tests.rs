@@ -451,3 +451,19 @@ async fn a_call_ends_with_the_deadline_of_its_caller() {
         Err(InvokeError::Invalid(_))
     ));
 }
+
+#[test]
+fn calls_can_be_awaited_on_any_thread() {
+    fn is_send(_: impl Send) {}
+    let blocks = Blocks::new();
+    let caller = caller("orders");
+    let state = blocks.state(&caller, "s");
+    is_send(state.get("k", GetOptions::default()));
+    is_send(state.transact(Vec::new(), Vec::new()));
+    is_send(state.bulk_set(Vec::new()));
+    let publisher = blocks.publisher(&caller, "p");
+    is_send(publisher.bulk_publish("t", Vec::new(), PublishOptions::default()));
+    let secrets = blocks.secrets(&caller, "s");
+    is_send(secrets.bulk(Vec::new()));
+    is_send(blocks.backends());
+}

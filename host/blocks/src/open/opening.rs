@@ -95,7 +95,7 @@ impl<'o> Opening<'o> {
     /// Reads the secrets of everything else, and opens nothing.
     pub(super) async fn resolve_others(&mut self) {
         for component in self.of(|block| block != Some(Block::Secrets)) {
-            let fetched = secrets::fetch(component, self.components, &self.opened).await;
+            let fetched = self.fetch(component).await;
             self.findings.extend(fetched.err().into_iter().flatten());
         }
     }
@@ -154,7 +154,7 @@ impl<'o> Opening<'o> {
 
     async fn one(&self, component: &Component) -> Outcome {
         let driver = check::driver(component, self.registry).map_err(|finding| vec![finding])?;
-        let fetched = secrets::fetch(component, self.components, &self.opened).await?;
+        let fetched = self.fetch(component).await?;
         let parts = resolve::with_secrets(component, driver, &fetched);
         let from = self.opened_from(component, driver, &parts);
         let mut backend = Backend::open_to_all(
@@ -179,6 +179,21 @@ impl<'o> Opening<'o> {
             .map_err(|finding| vec![finding])?;
         backend.opened_from = from;
         Ok(backend)
+    }
+
+    /// Secrets of a document, within the time that it may take to open.
+    async fn fetch(&self, component: &Component) -> Result<resolve::Fetched, Vec<Diagnostic>> {
+        let fetch = secrets::fetch(component, self.components, &self.opened);
+        let timeout = component.init_timeout;
+        tokio::time::timeout(timeout, fetch)
+            .await
+            .unwrap_or_else(|_| {
+                let message = format!(
+                    "backend \"{}\": its secret store did not answer within {timeout:?}",
+                    component.name
+                );
+                Err(vec![error(&component.origin, message)])
+            })
     }
 
     fn opened_from(

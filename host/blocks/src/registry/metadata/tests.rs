@@ -1,4 +1,8 @@
 use super::*;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use std::time::Duration;
 
 #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -75,8 +79,8 @@ fn an_error_names_the_entry_and_what_was_expected() {
             "metadata `host`: missing, but required",
             "metadata `retries`: `many` is not a whole number from 0 to 4294967295",
             "metadata `tls`: `perhaps` is not a boolean: expected `true` or `false`",
-            "metadata `timeout`: `soon` is not a duration: expected a form such as `30s` or `1m30s`",
-            "metadata `limit`: `big` is not a size: expected a form such as `64Mi` or `1048576`",
+            "metadata `timeout`: expected a duration such as `500ms`, `5s` or `1h30m`, found `soon`",
+            "metadata `limit`: expected a size such as `64Mi`, found `big`",
             "metadata `mode`: `rollback` is not one of: wal, delete",
             "metadata `nothing`: unknown, expected one of: host, retries, tls, timeout, limit, mode, brokers, password",
         ]

@@ -1,163 +1,22 @@
-//! Component metadata as drivers read it: every value may come as text, as in Dapr's documents.
-//!
-//! A driver describes its metadata as one struct with serde and schemars; fields use the types of Rust and those
-//! below. `#[serde(flatten)]` does not work here: it hides the type that a field wants.
+//! The deserializer behind [`parse`](super::parse): it knows at which entry it is, and reads text as whatever the
+//! struct asks for.
 
-use super::{Metadata, OpenError};
-use berth_resources::Secret;
-use schemars::JsonSchema;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
-    SeqAccess, VariantAccess, Visitor,
+use super::{Metadata, truthy};
+use serde::{
+    de::{
+        DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+        VariantAccess, Visitor,
+    },
+    forward_to_deserialize_any,
 };
-use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::Value;
-use std::{fmt, time::Duration};
-
-/// Reads a metadata struct; the error names the entry.
-///
-/// # Errors
-/// [`OpenError::Metadata`] for a missing, unknown or wrong entry.
-pub fn parse<T: DeserializeOwned>(metadata: &Metadata) -> Result<T, OpenError> {
-    T::deserialize(Entries(metadata)).map_err(|error| OpenError::Metadata {
-        field: error.field.unwrap_or_default(),
-        message: error.message,
-    })
-}
-
-/// What Dapr takes for true; everything else that is a boolean is false.
-#[must_use]
-pub fn truthy(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" | "true" | "t" | "on" | "1" => Some(true),
-        "n" | "no" | "false" | "f" | "off" | "0" | "" => Some(false),
-        _ => None,
-    }
-}
-
-/// A duration such as `500ms`, `1m30s`, `2h`. A bare number counts units of `bare`.
-///
-/// # Errors
-/// What was expected, if the text is no duration.
-pub fn duration(text: &str, bare: Duration) -> Result<Duration, String> {
-    let text = text.trim();
-    let wrong = || format!("`{text}` is not a duration: expected a form such as `30s` or `1m30s`");
-    if let Ok(count) = text.parse::<u32>() {
-        return bare.checked_mul(count).ok_or_else(wrong);
-    }
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.');
-        let (number, tail) = rest.split_at(digits.ok_or_else(wrong)?);
-        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.');
-        let (unit, tail) = tail.split_at(unit_end.unwrap_or(tail.len()));
-        let number: f64 = number.parse().map_err(|_| wrong())?;
-        let seconds = number * unit_seconds(unit).ok_or_else(wrong)?;
-        let part = Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?;
-        total = total.checked_add(part).ok_or_else(wrong)?;
-        rest = tail;
-    }
-    (!text.is_empty()).then_some(total).ok_or_else(wrong)
-}
-
-fn unit_seconds(unit: &str) -> Option<f64> {
-    Some(match unit {
-        "ns" => 1e-9,
-        "us" | "µs" | "μs" => 1e-6,
-        "ms" => 1e-3,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return None,
-    })
-}
-
-/// A number of bytes: `1048576`, `64Mi`, `500k`.
-///
-/// # Errors
-/// What was expected, if the text is no size.
-pub fn size(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 9] = [
-        ("Ki", 1 << 10),
-        ("Mi", 1 << 20),
-        ("Gi", 1 << 30),
-        ("Ti", 1 << 40),
-        ("k", 1_000),
-        ("K", 1_000),
-        ("M", 1_000_000),
-        ("G", 1_000_000_000),
-        ("", 1),
-    ];
-    let text = text.trim();
-    let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit));
-    unit.and_then(|(unit, factor)| {
-        let number = text.strip_suffix(unit)?.trim_end();
-        number.parse::<u64>().ok()?.checked_mul(*factor)
-    })
-    .ok_or_else(|| format!("`{text}` is not a size: expected a form such as `64Mi` or `1048576`"))
-}
-
-macro_rules! text_value {
-    ($(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $read:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        pub struct $name(pub $inner);
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                let read: fn(String) -> Result<$inner, String> = $read;
-                read(text).map(Self).map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "format": $what })
-            }
-        }
-    };
-}
-
-text_value!(
-    /// A duration; a bare number counts seconds.
-    DurationOrSeconds(Duration),
-    "duration",
-    |text| duration(&text, Duration::from_secs(1))
-);
-text_value!(
-    /// A duration; a bare number counts milliseconds.
-    DurationOrMillis(Duration),
-    "duration",
-    |text| duration(&text, Duration::from_millis(1))
-);
-text_value!(
-    /// A number of bytes.
-    Size(u64),
-    "size",
-    |text| size(&text)
-);
-text_value!(
-    /// A value that is never shown.
-    Confidential(Secret),
-    "secret",
-    |text| Ok(Secret::new(text))
-);
+use std::fmt;
 
 /// What went wrong, at which entry.
 #[derive(Debug)]
-struct EntryError {
-    field: Option<String>,
-    message: String,
+pub(super) struct EntryError {
+    pub(super) field: Option<String>,
+    pub(super) message: String,
 }
 
 impl fmt::Display for EntryError {
@@ -192,7 +51,7 @@ impl serde::de::Error for EntryError {
 }
 
 /// The whole metadata, read as a struct.
-struct Entries<'a>(&'a Metadata);
+pub(super) struct Entries<'a>(pub(super) &'a Metadata);
 
 impl<'de> Deserializer<'de> for Entries<'_> {
     type Error = EntryError;
@@ -409,7 +268,3 @@ impl<'de> VariantAccess<'de> for UnitVariant {
 fn unit_only() -> EntryError {
     serde::de::Error::custom("this metadata field can hold names only")
 }
-
-#[cfg(test)]
-#[path = "metadata_tests.rs"]
-mod tests;

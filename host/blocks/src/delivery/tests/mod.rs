@@ -1,0 +1,224 @@
+//! Delivery over the in-memory broker on a clock that only the tests move.
+
+mod events;
+mod flow;
+mod outcomes;
+
+use super::*;
+use crate::{
+    Backend, Backends, Blocks, Caller, Message, PublishOptions, memory,
+    pubsub::{PubSub, StoredMessage},
+    registry::{Connections, Metadata, OpenContext},
+};
+use berth_resources::{Backoff, Namespace, Origin};
+use parking_lot::Mutex;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
+
+pub(super) fn subscription(topic: &str) -> Subscription {
+    Subscription {
+        name: topic.to_owned(),
+        namespace: Namespace::default(),
+        pubsub: "pubsub".to_owned(),
+        pubsub_origin: Origin::defaults(),
+        topic: topic.to_owned(),
+        rules: Vec::new(),
+        default_route: Some("/handle".to_owned()),
+        dead_letter_topic: None,
+        bulk: None,
+        metadata: Vec::new(),
+        scopes: Vec::new(),
+        origin: Origin::defaults(),
+    }
+}
+
+/// An app that answers from a script, then with success; keeps what it got.
+#[derive(Default)]
+struct App {
+    script: Mutex<VecDeque<DeliveryOutcome>>,
+    seen: Mutex<Vec<(Duration, Delivery)>>,
+    /// How long each handler takes.
+    takes: Duration,
+    running: Mutex<(usize, usize)>,
+    called: Notify,
+    started: Mutex<Option<tokio::time::Instant>>,
+}
+
+#[async_trait]
+impl Deliver for App {
+    async fn deliver(&self, _: &Target, delivery: Delivery) -> DeliveryOutcome {
+        let start = *self
+            .started
+            .lock()
+            .get_or_insert_with(tokio::time::Instant::now);
+        self.seen.lock().push((start.elapsed(), delivery));
+        {
+            let mut running = self.running.lock();
+            running.0 += 1;
+            running.1 = running.1.max(running.0);
+        }
+        self.called.notify_waiters();
+        tokio::time::sleep(self.takes).await;
+        self.running.lock().0 -= 1;
+        self.script
+            .lock()
+            .pop_front()
+            .unwrap_or(DeliveryOutcome::Success)
+    }
+}
+
+impl App {
+    fn answering(script: impl IntoIterator<Item = DeliveryOutcome>) -> Self {
+        Self {
+            script: Mutex::new(script.into_iter().collect()),
+            ..Self::default()
+        }
+    }
+
+    fn data(&self) -> Vec<String> {
+        let seen = self.seen.lock();
+        seen.iter()
+            .map(|(_, delivery)| String::from_utf8_lossy(&delivery.event.data).into_owned())
+            .collect()
+    }
+
+    fn attempts(&self) -> Vec<u32> {
+        self.seen
+            .lock()
+            .iter()
+            .map(|(_, delivery)| delivery.attempt)
+            .collect()
+    }
+}
+
+struct Host {
+    blocks: Blocks,
+    broker: Arc<dyn PubSub>,
+    deliveries: Deliveries,
+    app: Arc<App>,
+}
+
+async fn open_broker() -> crate::registry::Opened {
+    let context = OpenContext {
+        name: "pubsub".to_owned(),
+        namespace: Namespace::default(),
+        data_dir: std::path::PathBuf::new(),
+        apps: Vec::new(),
+        connections: Connections::default(),
+    };
+    let driver = memory::in_memory()
+        .into_iter()
+        .find(|driver| driver.kind == "pubsub.in-memory")
+        .unwrap();
+    (driver.open)(context, Metadata::new()).await.unwrap()
+}
+
+impl Host {
+    async fn start(app: App, plan: Vec<PlannedSubscription>) -> Self {
+        let opened = open_broker().await;
+        let broker = opened.pubsub.clone().unwrap();
+        let blocks = Blocks::new();
+        let mut backends = Backends::default();
+        backends.insert(Backend::open_to_all(
+            "pubsub",
+            Namespace::default(),
+            "pubsub.in-memory",
+            opened,
+        ));
+        blocks.swap(backends);
+        let app = Arc::new(app);
+        let deliveries = Deliveries::new(blocks.clone(), app.clone());
+        deliveries.reconcile(plan).await;
+        Self {
+            blocks,
+            broker,
+            deliveries,
+            app,
+        }
+    }
+
+    async fn publish(&self, topic: &str, data: &str, options: PublishOptions) {
+        let caller = Arc::new(Caller {
+            namespace: Namespace::default(),
+            app: "publisher".parse().unwrap(),
+            traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
+            deadline: Instant::now() + Duration::from_secs(3600),
+        });
+        let message = Message {
+            data: Bytes::copy_from_slice(data.as_bytes()),
+            content_type: None,
+        };
+        self.blocks
+            .publisher(&caller, "pubsub")
+            .publish(topic, message, options)
+            .await
+            .unwrap();
+    }
+
+    /// Waits until something holds; the paused clock moves on while nothing else can happen.
+    async fn until(&self, what: &str, mut holds: impl AsyncFnMut(&Self) -> bool) {
+        for _ in 0..100_000 {
+            if holds(self).await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("never: {what}");
+    }
+
+    async fn stored(&self, topic: &str) -> Vec<StoredMessage> {
+        self.broker.browse(topic, None, 100).await.unwrap()
+    }
+
+    /// Nothing waits and nothing is in flight.
+    async fn idle(&self, topic: &str) {
+        self.until("the topic is empty", async |host| {
+            let depths = host.broker.depths().await.unwrap();
+            depths
+                .iter()
+                .filter(|depth| depth.topic == topic)
+                .all(|depth| depth.waiting + depth.in_flight == 0)
+        })
+        .await;
+    }
+}
+
+fn plan(subscription: Subscription, retry: Option<RetryPolicy>) -> PlannedSubscription {
+    let target = Target {
+        namespace: Namespace::default(),
+        app: "orders".parse().unwrap(),
+    };
+    PlannedSubscription {
+        target,
+        subscription,
+        retry,
+        concurrency: 4,
+    }
+}
+
+fn with_dead_letters(topic: &str) -> Subscription {
+    Subscription {
+        dead_letter_topic: Some("dead".to_owned()),
+        ..subscription(topic)
+    }
+}
+
+fn constant(seconds: u64, max_retries: u32) -> RetryPolicy {
+    RetryPolicy {
+        backoff: Backoff::Constant(Duration::from_secs(seconds)),
+        max_retries: Some(max_retries),
+        matching: None,
+    }
+}
+
+fn retry() -> DeliveryOutcome {
+    DeliveryOutcome::Retry("not now".to_owned())
+}
+
+fn mark<'m>(message: &'m StoredMessage, name: &str) -> &'m str {
+    let found = message.metadata.iter().find(|(own, _)| own == name);
+    found.map_or("", |(_, value)| value)
+}

@@ -1,0 +1,144 @@
+//! Backends that open, fail, stay open, and meet.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_does_not_open_says_why() {
+    let run = Run::new();
+    let (_, findings) = run
+        .open(
+            &[engine("a", "down"), engine("b", "odd"), engine("c", "slow")],
+            None,
+        )
+        .await;
+    assert_eq!(
+        findings,
+        [
+            "c.yaml:1:1: error: opening backend \"a\" (state.engine): connecting to down: connection refused",
+            "c.yaml:1:1: error: opening backend \"c\" (state.engine): not done within 5s\n  \
+             hint: `initTimeout` allows more time",
+            "c.yaml:10:1: error: opening backend \"b\" (state.engine): metadata `host`: `odd` is no host",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_ignored_error_leaves_a_backend_that_answers_unavailable() {
+    let ignored = Component {
+        ignore_errors: true,
+        ..engine("s", "down")
+    };
+    let (backends, findings) = Run::new().open(&[ignored], None).await;
+    assert!(
+        findings[0].starts_with("c.yaml:1:1: warning: opening backend \"s\""),
+        "{findings:?}"
+    );
+    let blocks = Blocks::new();
+    blocks.swap(backends);
+    assert!(matches!(
+        blocks.backends().await[0].health,
+        Health::Failed(_)
+    ));
+    let answer = blocks
+        .state(&caller("orders"), "s")
+        .get("k", crate::state::GetOptions::default())
+        .await;
+    assert_eq!(
+        answer.unwrap_err().to_string(),
+        "state store \"s\" is not open: opening backend \"s\" (state.engine): connecting to down: connection refused"
+    );
+}
+
+#[tokio::test]
+async fn unchanged_backends_stay_open_over_a_reload() {
+    let run = Run::new();
+    let (first, _) = run
+        .open(
+            &[engine("a", "x"), engine("b", "x"), engine("gone", "x")],
+            None,
+        )
+        .await;
+    run.opened();
+    let scoped = Component {
+        scopes: vec!["orders".parse().unwrap()],
+        ..engine("a", "x")
+    };
+    let (second, _) = run
+        .open(
+            &[scoped, engine("b", "y"), engine("new", "x")],
+            Some(&first),
+        )
+        .await;
+    assert_eq!(run.opened(), ["default/b[] y", "default/new[] x"]);
+    let of = |backends: &Backends, name: &str| {
+        let backend = backends.find(&Namespace::default(), name).unwrap();
+        backend.opening.instance(None).unwrap().state.unwrap()
+    };
+    assert!(Arc::ptr_eq(&of(&first, "a"), &of(&second, "a")));
+    assert!(!Arc::ptr_eq(&of(&first, "b"), &of(&second, "b")));
+    assert!(
+        !second
+            .find(&Namespace::default(), "a")
+            .unwrap()
+            .visible_to(&"carts".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn templates_that_name_the_app_open_a_backend_for_each() {
+    let run = Run::new();
+    let mut each = engine("s", "h-{appID}");
+    let (backends, findings) = run.open(std::slice::from_ref(&each), None).await;
+    assert_eq!(findings, [] as [&str; 0]);
+    assert_eq!(
+        run.opened(),
+        [
+            "default/s[\"carts\"] h-carts",
+            "default/s[\"orders\"] h-orders"
+        ]
+    );
+    each.scopes = vec!["orders".parse().unwrap()];
+    run.open(std::slice::from_ref(&each), Some(&backends)).await;
+    assert_eq!(run.opened(), [] as [&str; 0]);
+    run.open(&[engine("s", "h-{uuid}-{other}")], None).await;
+    let opened = run.opened();
+    assert!(
+        opened.len() == 1 && !opened[0].contains("{uuid}") && opened[0].ends_with("{other}"),
+        "{opened:?}"
+    );
+}
+
+#[tokio::test]
+async fn namespaces_that_would_share_keys_are_refused() {
+    let mut run = Run::new();
+    run.apps.push(app("orders", "tenant"));
+    let other = Component {
+        namespace: "tenant".parse().unwrap(),
+        ..engine("s", "shared")
+    };
+    let (_, findings) = run
+        .open(&[engine("s", "shared"), other.clone()], None)
+        .await;
+    assert_eq!(
+        findings,
+        [
+            "c.yaml:1:1: error: backend \"s\" of namespace `tenant` shares its server with \"s\" of namespace `default`, \
+          and the keys of app `orders` would be the same\n  hint: set `keyPrefix: namespace` in both"
+        ]
+    );
+    let mut prefixed = other.clone();
+    prefixed.metadata.push(MetadataItem {
+        name: "keyPrefix".into(),
+        value: plain("namespace"),
+        origin: at(20),
+    });
+    assert_eq!(
+        run.open(&[engine("s", "shared"), prefixed], None).await.1,
+        [] as [&str; 0]
+    );
+    run.apps.pop();
+    assert_eq!(
+        run.open(&[engine("s", "shared"), other], None).await.1,
+        [] as [&str; 0]
+    );
+}
