@@ -5,16 +5,28 @@ use rusqlite::{Connection, Transaction};
 use tokio::sync::oneshot;
 
 /// What became of a job, before its transaction ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Ran {
     /// Keep what it did.
     Done,
     /// Undo what it did; if the engine failed, how.
-    Failed(Option<rusqlite::ffi::Error>),
+    Failed(Option<rusqlite::Error>),
+}
+
+/// What a committed job survives, from little to much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Durability {
+    /// A killed host. A power failure may undo it, together with everything of this kind after it.
+    Process,
+    /// A power failure, as far as the options of the file say.
+    Disk,
 }
 
 /// A write on its way to the writer thread.
 pub(super) trait WriteJob: Send {
+    /// What must hold when it is answered.
+    fn durability(&self) -> Durability;
+
     /// Does the work inside the open transaction.
     fn run(&mut self, transaction: &Transaction<'_>) -> Ran;
 
@@ -32,6 +44,7 @@ pub(super) trait ReadJob: Send {
 pub(super) struct ReplyJob<F, A, T, E> {
     /// Taken when it runs.
     work: Option<F>,
+    durability: Durability,
     /// Follows a success, whether or not the caller still waits.
     then: A,
     outcome: Option<Result<T, JobError<E>>>,
@@ -39,10 +52,15 @@ pub(super) struct ReplyJob<F, A, T, E> {
 }
 
 impl<F, A: FnOnce(&T), T, E> ReplyJob<F, A, T, E> {
-    pub(super) fn new(work: F, then: A) -> (Self, oneshot::Receiver<Result<T, E>>) {
+    pub(super) fn new(
+        durability: Durability,
+        work: F,
+        then: A,
+    ) -> (Self, oneshot::Receiver<Result<T, E>>) {
         let (reply, answer) = oneshot::channel();
         let job = Self {
             work: Some(work),
+            durability,
             then,
             outcome: None,
             reply,
@@ -79,11 +97,18 @@ where
     T: Send,
     E: From<EngineError> + Send,
 {
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
     fn run(&mut self, transaction: &Transaction<'_>) -> Ran {
         self.outcome = self.work.take().map(|work| work(transaction));
         match &self.outcome {
             Some(Ok(_)) => Ran::Done,
-            Some(Err(JobError::Engine(error))) => Ran::Failed(error.sqlite_error().copied()),
+            Some(Err(JobError::Engine(rusqlite::Error::SqliteFailure(code, text)))) => {
+                let cause = rusqlite::Error::SqliteFailure(*code, text.clone());
+                Ran::Failed(Some(cause))
+            }
             _ => Ran::Failed(None),
         }
     }

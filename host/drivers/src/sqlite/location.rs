@@ -135,3 +135,87 @@ fn wrong(message: &str) -> OpenError {
         message: message.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: Option<&str>) -> String {
+        let mut context = crate::scratch::context("/data".as_ref());
+        context.name = "orders".to_owned();
+        match Location::parse(text, &context) {
+            Ok(location) => location.to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn connection_strings_are_paths_uris_or_memory() {
+        let here = std::env::current_dir().unwrap();
+        let here = here.display();
+        assert_eq!(parse(None), "database `/data/berth.db`");
+        assert_eq!(
+            parse(Some("state.db")),
+            format!("database `{here}/state.db`")
+        );
+        assert_eq!(
+            parse(Some("file:state.db?cache=shared")),
+            format!("database `{here}/state.db`")
+        );
+        assert_eq!(
+            parse(Some("file:///var/a%20b.db?mode=rwc")),
+            "database `/var/a b.db`"
+        );
+        assert_eq!(
+            parse(Some("FILE://localhost/var/a.db")),
+            "database `/var/a.db`"
+        );
+        for memory in [
+            ":memory:",
+            "file::memory:?cache=shared",
+            "file:x?mode=memory",
+        ] {
+            assert_eq!(
+                parse(Some(memory)),
+                "in-memory database of `default/orders`"
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_engine_cannot_do_is_refused() {
+        let refused = [
+            "",
+            "file:x?mode=ro",
+            "file:x?_pragma=busy_timeout(1)",
+            "file://server/x",
+            "file:%zz",
+        ];
+        assert_eq!(
+            refused.map(|text| parse(Some(text)).replace("metadata `connectionString`: ", "")),
+            [
+                "empty: expected a path, a `file:` URI or `:memory:`",
+                "parameter `mode` of `mode=ro` is not supported: the fields `busyTimeout`, `disableWAL` and \
+                 `synchronous` set what can be set",
+                "parameter `_pragma` of `_pragma=busy_timeout(1)` is not supported: the fields `busyTimeout`, \
+                 `disableWAL` and `synchronous` set what can be set",
+                "`file://server`: the file must be on this machine",
+                "`%zz`: wrong percent escape",
+            ]
+        );
+    }
+
+    #[test]
+    fn one_place_has_one_identity() {
+        let scratch = crate::scratch::Scratch::new();
+        let folder = scratch.path().canonicalize().unwrap();
+        let file = folder.join("a.db");
+        let plain = Location::File(file.clone()).identity();
+        std::fs::create_dir(folder.join("sub")).unwrap();
+        assert_eq!(Location::File(folder.join("sub/../a.db")).identity(), plain);
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(Location::File(file.clone()).identity(), plain);
+        std::os::unix::fs::symlink(&file, folder.join("link.db")).unwrap();
+        assert_eq!(Location::File(folder.join("link.db")).identity(), plain);
+    }
+}

@@ -29,7 +29,7 @@ pub use options::{Journal, Options, Synchronous};
 pub use run::Run;
 
 use berth_blocks::registry::{OpenContext, OpenError};
-use job::ReplyJob;
+use job::{Durability, ReplyJob};
 use readers::Readers;
 use rusqlite::{Connection, Transaction};
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl Database {
         let opened = connection::open_checked(&location, &options)
             .and_then(|writer| {
                 let readers = Readers::start(&location, &options)?;
-                Ok((Writer::start(writer, &location), readers))
+                Ok((Writer::start(writer, &location, &options), readers))
             })
             .map_err(|error| error::open_error(&location, &error))?;
         Ok(Self {
@@ -126,7 +126,37 @@ impl Database {
         T: Send + 'static,
         E: From<EngineError> + Send + 'static,
     {
-        let (job, answer) = ReplyJob::new(job, then);
+        self.send(Durability::Disk, job, then).await
+    }
+
+    /// [`write_then`](Self::write_then) for what may happen again after a power failure, such as taking a lease: it
+    /// survives a killed host, but costs no fsync of its own.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub async fn write_relaxed<T, E>(
+        &self,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T, JobError<E>> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<EngineError> + Send + 'static,
+    {
+        self.send(Durability::Process, job, then).await
+    }
+
+    async fn send<T, E>(
+        &self,
+        durability: Durability,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T, JobError<E>> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<EngineError> + Send + 'static,
+    {
+        let (job, answer) = ReplyJob::new(durability, job, then);
         self.writer.send(Box::new(job)).await;
         answer.await.unwrap_or_else(|_| Err(self.closed().into()))
     }
@@ -157,7 +187,7 @@ impl Database {
         let Some(readers) = &self.readers else {
             return self.write(move |transaction| job(transaction)).await;
         };
-        let (job, answer) = ReplyJob::new(job, |_| ());
+        let (job, answer) = ReplyJob::new(Durability::Process, job, |_| ());
         readers.send(Box::new(job)).await;
         answer.await.unwrap_or_else(|_| Err(self.closed().into()))
     }

@@ -143,7 +143,7 @@ async fn collect_expired(database: Weak<Database>, table: Arc<Table>, every: Dur
         let Some(database) = database.upgrade() else {
             return;
         };
-        if let Err(error) = table.collect_expired(&database, every).await {
+        if let Err(error) = table.collect_expired(&database).await {
             tracing::warn!(%error, "deleting expired state");
         }
     }

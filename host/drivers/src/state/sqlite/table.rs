@@ -8,7 +8,11 @@ use berth_blocks::{
 };
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, types::ValueRef};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use uuid::Uuid;
 
 /// Now, in the form of the column `expiration_time`.
@@ -25,7 +29,7 @@ type Answer<T> = Result<T, JobError<StateError>>;
 /// The statements on one table.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// Dapr's record of migrations and cleanups.
+    /// Dapr's record of migrations.
     metadata: String,
     create: String,
     get: String,
@@ -110,10 +114,7 @@ impl Table {
     }
 
     /// Makes the tables if they are not there.
-    pub(super) async fn prepare(
-        self: &std::sync::Arc<Self>,
-        database: &Database,
-    ) -> Result<(), OpenError> {
+    pub(super) async fn prepare(self: &Arc<Self>, database: &Database) -> Result<(), OpenError> {
         let table = self.clone();
         let prepared = database.write(move |transaction| table.migrate(transaction));
         prepared
@@ -258,18 +259,11 @@ impl Table {
         Ok(KeyPage { keys, next })
     }
 
-    /// Deletes expired rows, unless another process that uses the file (Dapr keeps the same record) just did.
+    /// Deletes expired rows, a few per transaction.
     pub(super) async fn collect_expired(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
         database: &Database,
-        every: Duration,
     ) -> Result<(), EngineError> {
-        let table = self.clone();
-        let seconds = every.as_secs();
-        let due = database.apply(move |transaction| table.claim_cleanup(transaction, seconds));
-        if !due.await? {
-            return Ok(());
-        }
         loop {
             let table = self.clone();
             let deleted = database.apply(move |transaction| {
@@ -285,24 +279,6 @@ impl Table {
         let orphans = database
             .apply(move |transaction| transaction.execute(&table.collect_content_types, []));
         orphans.await.map(drop)
-    }
-
-    /// Notes in Dapr's record that this process cleans up now; `false` if another did so within the interval.
-    fn claim_cleanup(
-        &self,
-        transaction: &Transaction<'_>,
-        interval_seconds: u64,
-    ) -> Result<bool, rusqlite::Error> {
-        let metadata = &self.metadata;
-        let noted = transaction.execute(
-            &format!(
-                "INSERT INTO {metadata} (key, value) VALUES ('last-cleanup', CURRENT_TIMESTAMP)
-                 ON CONFLICT (key) DO UPDATE SET value = excluded.value
-                 WHERE unixepoch(excluded.value) - unixepoch(value) >= ?1 OR unixepoch(value) IS NULL"
-            ),
-            [i64::try_from(interval_seconds).unwrap_or(i64::MAX)],
-        )?;
-        Ok(noted > 0)
     }
 }
 
@@ -322,7 +298,7 @@ fn identifier(field: &str, name: &str) -> Result<String, OpenError> {
 }
 
 /// Text as it is, other bytes in base64. A zero byte would end a text for half of SQLite's tools.
-fn stored_form(value: &[u8]) -> (std::borrow::Cow<'_, str>, bool) {
+fn stored_form(value: &[u8]) -> (Cow<'_, str>, bool) {
     match std::str::from_utf8(value) {
         Ok(text) if !value.contains(&0) => (text.into(), false),
         _ => (BASE64_STANDARD.encode(value).into(), true),
@@ -375,4 +351,42 @@ fn prefix_end(prefix: &str) -> Option<String> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Table {
+        /// How the engine finds the rows of the reading statements.
+        pub(crate) fn plans(&self, connection: &Connection) -> rusqlite::Result<Vec<String>> {
+            let mut steps = Vec::new();
+            for statement in [&self.get, &self.keys, &self.etag] {
+                let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}"))?;
+                let rows = plan
+                    .raw_query()
+                    .mapped(|row| row.get(3))
+                    .collect::<Result<Vec<_>, _>>()?;
+                steps.extend(rows);
+            }
+            Ok(steps)
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_prefix_is_the_next_text_in_binary_order() {
+        let end = |prefix| prefix_end(prefix).unwrap_or_else(|| "none".to_owned());
+        assert_eq!(end("app||"), "app|}");
+        assert_eq!(end("a\u{10ffff}"), "b");
+        assert_eq!(end("\u{d7ff}"), "\u{e000}");
+        assert_eq!(end("\u{10ffff}"), "none");
+        assert_eq!(end(""), "none");
+    }
+
+    #[test]
+    fn a_time_to_live_beyond_the_calendar_is_none() {
+        assert!(expiry_millis(Duration::from_secs(60)).is_some());
+        assert_eq!(expiry_millis(Duration::from_secs(1 << 40)), None);
+        assert_eq!(expiry_millis(Duration::MAX), None);
+    }
 }
