@@ -1,0 +1,111 @@
+//! `berth` as a process.
+
+use crate::{
+    paths,
+    server::{self, Server},
+    settings::Settings,
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    env,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Limits that no measurement reaches.
+const LIMITS: &str = "{ cpuTime: 10m, timeout: 10m, concurrency: 1000 }";
+
+/// Builds the binary as users get it, so that never an older one is measured.
+pub fn build() -> Result<PathBuf> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(paths::root())
+        .args(["build", "--quiet", "--release", "--package", "berth"]);
+    let status = cargo.status().context("starting cargo")?;
+    if !status.success() {
+        bail!("building berth failed: {status}");
+    }
+    let bench = env::current_exe().context("finding the benchmarks' own binary")?;
+    let binary = bench.with_file_name("berth");
+    if !binary.is_file() {
+        bail!(
+            "{} is missing; run the benchmarks in the release profile:\n  cargo xtask bench",
+            binary.display()
+        );
+    }
+    Ok(binary)
+}
+
+/// An app of a host under test.
+pub struct App<'a> {
+    /// Its ID, and the path of the ingress that leads to it: `/<name>`.
+    pub name: &'a str,
+    pub guest: &'a Path,
+    /// Calls that an instance serves.
+    pub reuse: u32,
+}
+
+impl<'a> App<'a> {
+    /// With a fresh instance for every call.
+    pub fn fresh(name: &'a str, guest: &'a Path) -> Self {
+        Self {
+            name,
+            guest,
+            reuse: 1,
+        }
+    }
+
+    fn document(&self) -> String {
+        let Self { name, guest, reuse } = self;
+        format!(
+            "apiVersion: berth.dev/v1alpha1\n\
+             kind: App\n\
+             metadata: {{ name: {name} }}\n\
+             spec:\n  \
+               guest: {}\n  \
+               http: {{ paths: [/{name}] }}\n  \
+               limits: {LIMITS}\n  \
+               instances: {{ reuse: {reuse} }}\n",
+            guest.display()
+        )
+    }
+}
+
+/// Runs one guest with no document at all, as `berth run hello.wasm` does. `data` keeps the compiled guest.
+pub fn run_guest(settings: &Settings, guest: &Path, data: &Path) -> Result<Server> {
+    run(settings, guest, data, "/")
+}
+
+/// Runs apps with state and topics in memory. `folder` gets the documents and keeps the compiled guests.
+pub fn run_apps(settings: &Settings, folder: &Path, apps: &[App<'_>]) -> Result<Server> {
+    let documents = folder.join("documents");
+    fs::create_dir_all(&documents)?;
+    let in_memory = paths::root().join("components/in-memory");
+    for file in ["statestore.yaml", "pubsub.yaml"] {
+        fs::copy(in_memory.join(file), documents.join(file))?;
+    }
+    let mut text = String::new();
+    for app in apps {
+        writeln!(text, "---\n{}", app.document())?;
+    }
+    fs::write(documents.join("apps.yaml"), text)?;
+    let first = apps.first().context("a host needs an app")?;
+    run(settings, &documents, folder, &format!("/{}", first.name))
+}
+
+fn run(settings: &Settings, what: &Path, data: &Path, path: &str) -> Result<Server> {
+    let address = server::free_address()?;
+    let mut command = Command::new(&settings.berth);
+    command
+        .current_dir(data)
+        .arg("run")
+        .arg(what)
+        .arg("--data-dir")
+        .arg(data.join("data"))
+        .args(["--listen", &address.to_string()])
+        .args(["--admin", "127.0.0.1:0"])
+        .args(["--log-level", "warn"]);
+    Server::start(&mut command, address, path, &data.join("berth.log"))
+}

@@ -1,0 +1,60 @@
+//! What is measured: one file each, with its budget.
+
+mod cold_start;
+mod driver;
+mod http_fresh;
+mod http_reused;
+mod idle_memory;
+mod invocation;
+mod pubsub_sqlite;
+mod state_sqlite;
+mod wit_call;
+
+use crate::{report::Line, settings::Settings};
+use anyhow::Result;
+use clap::ValueEnum;
+
+macro_rules! measurements {
+    ($($variant:ident $module:ident $summary:literal),* $(,)?) => {
+        /// A measurement.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+        #[value(rename_all = "snake_case")]
+        pub enum Measurement {
+            $(#[doc = $summary] $variant),*
+        }
+
+        impl Measurement {
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($module)),* }
+            }
+
+            pub fn summary(self) -> &'static str {
+                match self { $(Self::$variant => $summary),* }
+            }
+
+            pub fn run(self, settings: &Settings) -> Result<Vec<Line>> {
+                match self { $(Self::$variant => $module::run(settings)),* }
+            }
+        }
+    };
+}
+
+measurements! {
+    HttpFresh http_fresh "a hello over HTTP, a fresh instance for every request",
+    HttpReused http_reused "a hello over HTTP, instances that serve a thousand requests",
+    WitCall wit_call "one call of a guest to state in memory, under every policy",
+    Invocation invocation "calls of an app to an app of the same host, fresh instances",
+    StateSqlite state_sqlite "writes to state.sqlite, each on the disk when it is answered",
+    PubsubSqlite pubsub_sqlite "messages published to pubsub.sqlite, received and acknowledged",
+    ColdStart cold_start "from the start of the process to the first answer, guest compiled before",
+    IdleMemory idle_memory "resident memory of an app that has answered once",
+}
+
+/// Those that were asked for, or all.
+pub fn chosen(only: &[Measurement]) -> Vec<Measurement> {
+    if only.is_empty() {
+        Measurement::value_variants().to_vec()
+    } else {
+        only.to_vec()
+    }
+}

@@ -1,0 +1,40 @@
+//! What one WIT call costs: `store.get` and `store.set` of a guest, in a loop, by the guest's own clock.
+
+use crate::{
+    host::{self, App},
+    http, paths,
+    report::{Budget, Line, Unit},
+    samples::alternate,
+    settings::Settings,
+};
+use anyhow::{Context, Result};
+use std::time::Duration;
+
+const BUDGET: Budget = Budget::AtMost(2.0);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub fn run(settings: &Settings) -> Result<Vec<Line>> {
+    let folder = paths::scratch("wit_call")?;
+    let (hello, bench) = (paths::guest("hello")?, paths::guest("bench")?);
+    let apps = [App::fresh("hello", &hello), App::fresh("bench", &bench)];
+    let host = host::run_apps(settings, &folder, &apps)?;
+    let microseconds = |operation: &str| -> Result<f64> {
+        let path = format!("/bench/state/{operation}?n={}", settings.calls);
+        let nanoseconds: f64 = http::get(host.address, &path, PATIENCE)?
+            .parse()
+            .context("the guest answers with a number")?;
+        Ok(nanoseconds / f64::from(settings.calls) / 1000.0)
+    };
+    let [get, set] = alternate(
+        settings.rounds,
+        [
+            Box::new(|| microseconds("get")),
+            Box::new(|| microseconds("set")),
+        ],
+    )?;
+    let unit = Unit::Microseconds;
+    Ok(vec![
+        Line::alone("get from state.in-memory", unit, &get, BUDGET),
+        Line::alone("set in state.in-memory", unit, &set, BUDGET),
+    ])
+}

@@ -1,0 +1,6 @@
+//! The programs that berth is compared with, and the one that loads them.
+
+pub mod native;
+pub mod sqlite;
+pub mod wasmtime;
+pub mod wrk;

@@ -1,0 +1,70 @@
+//! `wrk`, the load generator.
+
+use anyhow::{Context, Result, bail};
+use std::{process::Command, time::Duration};
+
+const LINE: &str = "apt-get install --yes --no-install-recommends wrk";
+
+/// Installs it when that needs no password, else says how to.
+pub fn ensure() -> Result<()> {
+    if Command::new("wrk").arg("-v").output().is_ok() {
+        return Ok(());
+    }
+    let mut words = LINE.split(' ');
+    let installed = words.next().is_some_and(|program| {
+        let output = Command::new(program).args(words).output();
+        output.is_ok_and(|output| output.status.success())
+    });
+    if !installed {
+        bail!("wrk is missing; this line installs it on Debian:\n  sudo {LINE}");
+    }
+    Ok(())
+}
+
+/// Loads a server with 16 connections from one thread and returns the answered requests per second.
+pub fn load(url: &str, round: Duration) -> Result<f64> {
+    let duration = format!("-d{}s", round.as_secs());
+    let output = Command::new("wrk")
+        .args(["-t1", "-c16", &duration, url])
+        .output()
+        .context("starting wrk")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        bail!(
+            "wrk {url} failed: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    parse(&text).with_context(|| format!("wrk {url} printed:\n{text}"))
+}
+
+fn parse(text: &str) -> Result<f64> {
+    if text.contains("Non-2xx") || text.contains("Socket errors") {
+        bail!("not every request was answered with success");
+    }
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Requests/sec:"));
+    let figure = line.context("no line of requests per second")?;
+    Ok(figure.trim().parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_read_from_the_output() {
+        let text = "  12 requests in 3.00s, 1.00MB read\nRequests/sec:  58500.17\nTransfer/sec:      8.1MB\n";
+        assert_eq!(parse(text).unwrap(), 58_500.17);
+    }
+
+    #[test]
+    fn a_run_with_failed_requests_is_no_measurement() {
+        let text = "  Non-2xx or 3xx responses: 7\nRequests/sec:  58500.17\n";
+        assert_eq!(
+            parse(text).unwrap_err().to_string(),
+            "not every request was answered with success"
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! A server as a process of its own, on a port of this machine. It ends with the value.
+
+use crate::http;
+use anyhow::{Context, Result, bail};
+use std::{
+    fs::{self, File},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a server may take until it answers: it may have to compile its guests.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Pause between two attempts to reach a server that starts.
+const PAUSE: Duration = Duration::from_micros(500);
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// From before its process was made until the first answer with status 200.
+    pub started_in: Duration,
+}
+
+impl Server {
+    /// Starts a server and waits until it answers `path`. What it prints goes into `log`.
+    pub fn start(
+        command: &mut Command,
+        address: SocketAddr,
+        path: &str,
+        log: &Path,
+    ) -> Result<Self> {
+        let output = File::create(log).with_context(|| format!("writing {}", log.display()))?;
+        command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        let began = Instant::now();
+        let child = command
+            .spawn()
+            .with_context(|| format!("starting {}", command.get_program().display()))?;
+        let mut server = Self {
+            child,
+            address,
+            started_in: Duration::ZERO,
+        };
+        loop {
+            match http::get(address, path, PATIENCE) {
+                Ok(_) => break,
+                Err(error) => server.may_still_come(error, began, log)?,
+            }
+            thread::sleep(PAUSE);
+        }
+        server.started_in = began.elapsed();
+        Ok(server)
+    }
+
+    fn may_still_come(&mut self, error: anyhow::Error, began: Instant, log: &Path) -> Result<()> {
+        let printed = || fs::read_to_string(log).unwrap_or_default();
+        if let Some(status) = self.child.try_wait()? {
+            bail!("the server ended ({status}):\n{}", printed());
+        }
+        if began.elapsed() > PATIENCE {
+            return Err(error.context(format!("no answer within {PATIENCE:?}:\n{}", printed())));
+        }
+        Ok(())
+    }
+
+    /// The address of the server as `wrk` wants it.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Resident memory of the process, in KiB.
+    pub fn resident_kib(&self) -> Result<u64> {
+        let file = format!("/proc/{}/status", self.child.id());
+        let text = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|rest| rest.trim().split(' ').next());
+        kib.and_then(|kib| kib.parse().ok())
+            .with_context(|| format!("no VmRSS in {file}"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nothing of it is needed afterwards; an error means that it is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody listens on now.
+pub fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
+    Ok(listener.local_addr()?)
+}
