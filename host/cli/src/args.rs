@@ -1,0 +1,151 @@
+//! What can be typed.
+
+use crate::commands::{apps, check, components, dlq, invoke, publish, run, topics};
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// `--data-dir` where it is not given.
+pub const DEFAULT_DATA_DIR: &str = ".berth";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    success
+  1    failure of the machine, a backend or a running host
+  2    wrong input: arguments, documents, guests
+  130  ended by a second signal before everything was finished";
+
+/// Runs WebAssembly components with Dapr's building blocks: state, pub/sub, invocation, secrets.
+#[derive(Debug, Parser)]
+#[command(name = "berth", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the apps of a folder, or one guest
+    Run(run::Args),
+    /// Check documents and guests, and report everything that is wrong at once
+    Check(check::Args),
+    /// List the apps of a running host
+    Apps(apps::Args),
+    /// List the backends of a running host and whether each answers
+    Components(components::Args),
+    /// Call a method of an app
+    Invoke(invoke::Args),
+    /// Publish a message as an app
+    Publish(publish::Args),
+    /// List topics, who consumes them and how much waits
+    Topics(topics::Args),
+    /// List, read, send again or delete dead letters
+    Dlq(dlq::Args),
+}
+
+/// Which running host is meant, and how to answer.
+#[derive(Debug, clap::Args)]
+pub struct HostArgs {
+    /// Data directory of the host
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, env = "BERTH_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: Output,
+}
+
+/// `--output`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// `--log-format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogForm {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// What a call or a message carries.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+pub struct DataArgs {
+    /// The payload; JSON if it parses as JSON, else text
+    #[arg(short, long, value_name = "TEXT")]
+    pub data: Option<String>,
+    /// A file with the payload; `-` is standard input
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub data_file: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn help(command: &str) -> String {
+        let mut root = Args::command().term_width(100);
+        root.build();
+        let command = match command {
+            "" => &mut root,
+            name => root.find_subcommand_mut(name).unwrap(),
+        };
+        command.render_help().to_string()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn help_of_berth() {
+        insta::assert_snapshot!(help(""));
+    }
+
+    #[test]
+    fn help_of_run() {
+        insta::assert_snapshot!(help("run"));
+    }
+
+    #[test]
+    fn help_of_invoke() {
+        insta::assert_snapshot!(help("invoke"));
+    }
+
+    #[test]
+    fn help_of_publish() {
+        insta::assert_snapshot!(help("publish"));
+    }
+
+    #[test]
+    fn daprs_flags_are_understood() {
+        for line in [
+            "berth run app.wasm --app-id orders --components-path ./components --config cfg.yaml",
+            "berth run app.wasm -a orders -d ./components -d ./more -c cfg.yaml --log-level warn",
+            "berth invoke --app-id orders --method total --verb GET --data-file -",
+            "berth invoke -a orders -m total -v post -d {}",
+            "berth publish --publish-app-id orders --pubsub pubsub --topic t --data {} --metadata {}",
+            "berth publish -i orders -p pubsub -t t -f file.json",
+            "berth run . --listen 127.0.0.1:0 --admin-address 127.0.0.1:0 --output json",
+            "berth run . --http-address :8081",
+        ] {
+            let parsed = Args::try_parse_from(line.split(' '));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn two_payloads_are_refused() {
+        let line = "berth invoke -a orders -m total -d {} -f file.json";
+        assert!(Args::try_parse_from(line.split(' ')).is_err());
+    }
+}

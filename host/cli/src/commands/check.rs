@@ -1,0 +1,107 @@
+//! `berth check`
+
+use super::json;
+use crate::{
+    args::Output,
+    failure::Failure,
+    host::{Documents, Sources, check_guests, default_cache_dir},
+    registry::registry,
+    ui,
+};
+use anyhow::Context;
+use berth_resources::{Diagnostic, Namespace, Severity};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Flags of `berth check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folders with documents, or guests
+    #[arg(value_name = "DIR|GUEST.wasm", default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// Folder with Component and Subscription documents, which replace those of DIR with the same name
+    #[arg(
+        short = 'd',
+        long,
+        value_name = "PATH",
+        visible_alias = "components-path"
+    )]
+    resources_path: Vec<PathBuf>,
+    /// File with a Configuration, for the apps that name none
+    #[arg(short, long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// Namespace of documents that name none
+    #[arg(short, long, default_value_t, env = "NAMESPACE")]
+    namespace: Namespace,
+    /// Look at documents only: do not read and compile guests
+    #[arg(long)]
+    no_guests: bool,
+    /// Where compiled guests are kept; by default berth's folder in the user's cache folder
+    #[arg(long, value_name = "DIR", env = "BERTH_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    output: Output,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    findings: &'a [Diagnostic],
+}
+
+/// Prints every finding; fails with an error among them.
+pub fn execute(args: &Args) -> Result<(), Failure> {
+    let mut sources = Sources::default();
+    for path in &args.paths {
+        sources.add(path, &args.namespace, None)?;
+    }
+    sources.add_flags(&args.resources_path, &args.config, &args.namespace);
+    let mut documents = Documents::read(&sources, &registry());
+    if !args.no_guests && !documents.has_errors() {
+        documents.findings.extend(guests(args, &documents)?);
+    }
+    let findings = &documents.findings;
+    match args.output {
+        Output::Json => ui::out(&json(&Report { findings })),
+        Output::Text => text(&documents),
+    }
+    if documents.has_errors() {
+        return Err(Failure::Reported);
+    }
+    Ok(())
+}
+
+/// Guests are compiled into the cache, so that a run that follows does not wait for it.
+fn guests(args: &Args, documents: &Documents) -> Result<Vec<Diagnostic>, Failure> {
+    let data_dir = Path::new(crate::args::DEFAULT_DATA_DIR);
+    let cache_dir = args.cache_dir.clone();
+    let cache_dir = cache_dir.unwrap_or_else(|| default_cache_dir(data_dir));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the async runtime")?;
+    runtime.block_on(check_guests(documents, &cache_dir))
+}
+
+fn text(documents: &Documents) {
+    for finding in &documents.findings {
+        ui::out(&ui::finding(finding));
+    }
+    let resources = &documents.resources;
+    let errors = documents
+        .findings
+        .iter()
+        .filter(|found| found.severity == Severity::Error);
+    let verdict = if errors.count() == 0 {
+        "fine"
+    } else {
+        "not fine"
+    };
+    ui::note(&format!(
+        "{verdict}: {} ({} apps, {} components, {} subscriptions)",
+        ui::count(&documents.findings),
+        resources.apps.len(),
+        resources.components.len() - documents.defaults,
+        resources.subscriptions.len(),
+    ));
+}

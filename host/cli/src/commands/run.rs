@@ -1,0 +1,150 @@
+//! `berth run`
+
+use crate::{
+    args::{DEFAULT_DATA_DIR, LogForm, Output},
+    failure::Failure,
+    host::{self, Settings, Sources},
+};
+use anyhow::Context;
+use berth_resources::{AppId, Namespace};
+use berth_telemetry::{LogFormat, LogLevel, LogOptions, init_logging};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// Flags of `berth run`. Those that Dapr has are named as Dapr names them.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A folder with App documents, or one guest: a WebAssembly component
+    #[arg(value_name = "DIR|GUEST.wasm", default_value = ".")]
+    path: PathBuf,
+    /// App ID of the guest; by default the name of its file
+    #[arg(short, long, value_name = "ID")]
+    app_id: Option<AppId>,
+    /// Folder with Component and Subscription documents, which replace those of DIR with the same name
+    #[arg(
+        short = 'd',
+        long,
+        value_name = "PATH",
+        visible_alias = "components-path"
+    )]
+    resources_path: Vec<PathBuf>,
+    /// File with a Configuration, for the apps that name none
+    #[arg(short, long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// Namespace of documents that name none
+    #[arg(short, long, default_value_t, env = "NAMESPACE")]
+    namespace: Namespace,
+    /// Where the embedded backends keep their data; one host at a time
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, env = "BERTH_DATA_DIR")]
+    data_dir: PathBuf,
+    /// Address of the HTTP ingress; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", alias = "http-address", value_parser = address)]
+    listen: SocketAddr,
+    /// Address of the admin API with /metrics and /healthz; by default 127.0.0.1:9090, or a free port if that is taken
+    #[arg(long, value_name = "ADDRESS", alias = "admin-address", value_parser = address)]
+    admin: Option<SocketAddr>,
+    /// Where compiled guests are kept; by default berth's folder in the user's cache folder
+    #[arg(long, value_name = "DIR", env = "BERTH_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Guest instances of all apps together
+    #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    max_instances: u32,
+    /// Leave changed files alone until the next start
+    #[arg(long)]
+    no_watch: bool,
+    /// How long work under way may take after SIGTERM
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    drain_timeout: Duration,
+    /// Least level that is logged: debug, info, warn, error. RUST_LOG wins
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: LogLevel,
+    /// Form of the log on stderr
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    log_format: LogForm,
+    /// Form of what stdout says once the host is ready
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    output: Output,
+}
+
+pub fn execute(args: Args) -> Result<(), Failure> {
+    let options = LogOptions {
+        level: args.log_level,
+        format: match args.log_format {
+            LogForm::Text => LogFormat::Text,
+            LogForm::Json => LogFormat::Json,
+        },
+    };
+    let _log = init_logging(options)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the async runtime")?;
+    let settings = settings(args)?;
+    let outcome = runtime.block_on(host::run(settings));
+    // A guest's compilation or a blocking file call must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn settings(args: Args) -> Result<Settings, Failure> {
+    let sources = Sources::new(
+        &args.path,
+        args.resources_path,
+        args.config,
+        args.namespace,
+        args.app_id,
+    )?;
+    Ok(Settings {
+        sources,
+        cache_dir: args
+            .cache_dir
+            .unwrap_or_else(|| host::default_cache_dir(&args.data_dir)),
+        data_dir: args.data_dir,
+        listen: args.listen,
+        admin: args.admin,
+        max_instances: args.max_instances,
+        watch: !args.no_watch,
+        drain_timeout: args.drain_timeout,
+        output: args.output,
+    })
+}
+
+/// `host:port`, `:port` (loopback) or a port alone; `localhost` is 127.0.0.1.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let port_only = text.strip_prefix(':').unwrap_or(text);
+    if let Ok(port) = port_only.parse::<u16>() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    numeric
+        .parse()
+        .map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:8080 or 0.0.0.0:8080".to_owned())
+}
+
+/// Go's form, as in Dapr and in documents.
+fn duration(text: &str) -> Result<Duration, String> {
+    berth_resources::parse_duration(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_short_forms() {
+        for (text, expected) in [
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            ("[::1]:0", "[::1]:0"),
+            ("localhost:99", "127.0.0.1:99"),
+            (":8081", "127.0.0.1:8081"),
+            ("8081", "127.0.0.1:8081"),
+        ] {
+            assert_eq!(address(text).unwrap().to_string(), expected);
+        }
+        for text in ["", "example.com:80", "127.0.0.1", "127.0.0.1:70000"] {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
+}

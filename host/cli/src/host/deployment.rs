@@ -1,0 +1,131 @@
+//! A deployment: backends open, guests loaded, routes and subscriptions known, nothing of it in use yet.
+
+use super::{
+    Documents, Settings,
+    guests::{self, LoadedGuest},
+    subscriptions,
+};
+use crate::failure::Failure;
+use berth_blocks::{
+    Backends, Blocks, OpenPlan, PlannedSubscription, open,
+    registry::{Connections, Registry},
+};
+use berth_gateway::ingress::{ExposedApp, RouteTable};
+use berth_resources::{Component, Diagnostic, Resources, Severity};
+use berth_runtime::{LoadedApp, Runtime};
+use std::sync::Arc;
+
+/// What deployments are made with. Lives as long as the host.
+pub struct Workshop {
+    pub settings: Settings,
+    pub registry: Registry,
+    pub blocks: Blocks,
+    pub runtime: Arc<Runtime>,
+    pub connections: Connections,
+}
+
+/// Ready to be put into service.
+pub struct Deployment {
+    pub documents: Documents,
+    pub guests: Vec<LoadedGuest>,
+    pub plan: Vec<PlannedSubscription>,
+}
+
+impl Deployment {
+    /// The apps, for the runtime.
+    pub fn apps(&self) -> Vec<LoadedApp> {
+        self.guests
+            .iter()
+            .map(|guest| guest.loaded.clone())
+            .collect()
+    }
+
+    /// The components, and whether each is an embedded default.
+    pub fn components(&self) -> impl Iterator<Item = (&Component, bool)> {
+        let components = &self.documents.resources.components;
+        let written = components.len() - self.documents.defaults;
+        components
+            .iter()
+            .enumerate()
+            .map(move |(at, component)| (component, at >= written))
+    }
+}
+
+impl Workshop {
+    /// Prepares a deployment. Its backends are in place already, since the imports of guests are checked against them;
+    /// when something is wrong, those of `before` come back.
+    pub async fn prepare(
+        &self,
+        documents: Documents,
+        before: Option<&Deployment>,
+    ) -> Result<(Deployment, RouteTable), Failure> {
+        let former = self.blocks.snapshot();
+        let backends = self.open(&documents.resources, &former).await?;
+        self.blocks.swap(backends);
+        let prepared = self.load(documents, before).await;
+        if let (Err(_), Some(before)) = (&prepared, before) {
+            // Every document is unchanged, so this opens nothing.
+            let restored = self.open(&before.documents.resources, &former).await?;
+            self.blocks.swap(restored);
+        }
+        prepared
+    }
+
+    async fn open(&self, resources: &Resources, former: &Backends) -> Result<Backends, Failure> {
+        let plan = OpenPlan {
+            data_dir: self.settings.data_dir.clone(),
+            connections: self.connections.clone(),
+            apps: resources.apps.clone(),
+            configurations: resources.configurations.clone(),
+        };
+        let (backends, findings) =
+            open(&resources.components, &self.registry, &plan, Some(former)).await;
+        if has_errors(&findings) {
+            return Err(Failure::Backends(findings));
+        }
+        for finding in findings {
+            tracing::warn!(place = %finding.origin, "{}", finding.message);
+        }
+        Ok(backends)
+    }
+
+    async fn load(
+        &self,
+        documents: Documents,
+        before: Option<&Deployment>,
+    ) -> Result<(Deployment, RouteTable), Failure> {
+        let apps = &documents.resources.apps;
+        let known = before.map_or(&[][..], |before| &before.guests);
+        let guests = guests::load_all(&self.runtime, &self.blocks, apps, known)
+            .await
+            .map_err(Failure::Findings)?;
+        let (mut exposed, mut plan) = (Vec::new(), Vec::new());
+        for guest in &guests {
+            let own = subscriptions::plan(&documents.resources, guest);
+            exposed.push(ExposedApp {
+                target: guest.target(),
+                http: guest.loaded.app().http.clone(),
+                private_paths: subscriptions::private_paths(guest, &own),
+            });
+            plan.extend(own);
+        }
+        let routes = RouteTable::new(exposed).map_err(|conflicts| {
+            let texts: Vec<_> = conflicts.iter().map(ToString::to_string).collect();
+            Failure::input_text(texts.join("; "))
+        })?;
+        Ok((
+            Deployment {
+                documents,
+                guests,
+                plan,
+            },
+            routes,
+        ))
+    }
+}
+
+fn has_errors(findings: &[Diagnostic]) -> bool {
+    findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error)
+}

@@ -1,0 +1,207 @@
+//! Guests: loaded in parallel, and only where something changed.
+
+use super::{Documents, subscriptions::target};
+use crate::failure::Failure;
+use berth_blocks::{
+    Backend, Backends, Blocks, Opening, VisibleBackend, invocation::Target, registry::Opened,
+};
+use berth_resources::{App, Diagnostic, Severity, Subscription};
+use berth_runtime::{LoadedApp, Runtime, RuntimeOptions};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::Arc,
+    thread::available_parallelism,
+    time::{Duration, SystemTime},
+};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+/// A guest that can be called, with what it was made from.
+#[derive(Clone)]
+pub struct LoadedGuest {
+    /// For calls.
+    pub loaded: LoadedApp,
+    /// Subscriptions that the guest declares in code.
+    pub declared: Vec<Subscription>,
+    made_from: MadeFrom,
+}
+
+/// When all of this is the same, the guest need not be loaded again.
+#[derive(Clone, PartialEq)]
+struct MadeFrom {
+    app: App,
+    file: Option<FileVersion>,
+    /// Imports are checked against these.
+    backends: Vec<VisibleBackend>,
+}
+
+/// A version of a file, as far as one can tell without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FileVersion {
+    modified: Option<SystemTime>,
+    size: u64,
+    inode: u64,
+}
+
+impl LoadedGuest {
+    /// The identity of its app.
+    pub fn target(&self) -> Target {
+        target(self.loaded.app())
+    }
+
+    /// Whether the two are one guest, loaded once.
+    pub fn is_made_like(&self, other: &Self) -> bool {
+        self.made_from == other.made_from
+    }
+
+    /// Whether the file of the guest is the one that was loaded.
+    pub fn is_current(&self) -> bool {
+        self.made_from.file == version(&self.made_from.app.guest)
+    }
+}
+
+/// Loads the guests of all apps; those that are the same as `before` stay. The backends must be in place.
+pub async fn load_all(
+    runtime: &Arc<Runtime>,
+    blocks: &Blocks,
+    apps: &[App],
+    before: &[LoadedGuest],
+) -> Result<Vec<LoadedGuest>, Vec<Diagnostic>> {
+    let progress = progress_bar(apps.len());
+    let workers = available_parallelism().map_or(1, usize::from);
+    let places = Arc::new(Semaphore::new(workers));
+    let mut loading = JoinSet::new();
+    for (at, app) in apps.iter().enumerate() {
+        let made_from = MadeFrom {
+            app: app.clone(),
+            file: version(&app.guest),
+            backends: blocks.visible(&app.namespace, &app.id),
+        };
+        let known = before
+            .iter()
+            .find(|guest| guest.made_from == made_from)
+            .cloned();
+        let (runtime, places) = (runtime.clone(), places.clone());
+        loading.spawn(async move {
+            let _place = places.acquire().await;
+            match known {
+                Some(guest) => (at, Ok(guest)),
+                None => (at, load_one(&runtime, made_from).await),
+            }
+        });
+    }
+    let (mut guests, mut problems) = (Vec::new(), Vec::new());
+    while let Some(joined) = loading.join_next().await {
+        match joined {
+            Ok((at, Ok(guest))) => {
+                progress.set_message(guest.loaded.app().id.to_string());
+                guests.push((at, guest));
+            }
+            Ok((_, Err(found))) => problems.extend(found),
+            Err(error) => problems.push(broken(&error)),
+        }
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    if problems.is_empty() {
+        guests.sort_by_key(|(at, _)| *at);
+        Ok(guests.into_iter().map(|(_, guest)| guest).collect())
+    } else {
+        problems.sort();
+        Err(problems)
+    }
+}
+
+async fn load_one(
+    runtime: &Arc<Runtime>,
+    made_from: MadeFrom,
+) -> Result<LoadedGuest, Vec<Diagnostic>> {
+    let app = &made_from.app;
+    let loaded = runtime
+        .load(app)
+        .await
+        .map_err(|error| error.diagnostics().to_vec())?;
+    let declared = runtime
+        .declared_subscriptions(&loaded)
+        .await
+        .map_err(|why| {
+            let message = format!(
+                "guest of app `{}` does not say what it subscribes to: {why}",
+                app.id
+            );
+            vec![error(app, message)]
+        })?;
+    Ok(LoadedGuest {
+        loaded,
+        declared,
+        made_from,
+    })
+}
+
+/// Checks guests as a start would, with backends that are configured but not open.
+pub async fn check_guests(
+    documents: &Documents,
+    cache_dir: &Path,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let blocks = Blocks::new();
+    let mut backends = Backends::default();
+    for component in &documents.resources.components {
+        let (name, namespace) = (component.name.as_str(), component.namespace.clone());
+        let kind = component.kind.0.as_str();
+        backends.insert(Backend {
+            scopes: component.scopes.clone(),
+            opening: Opening::Failed("only checked".into()),
+            ..Backend::open_to_all(name, namespace, kind, Opened::default())
+        });
+    }
+    blocks.swap(backends);
+    let options = RuntimeOptions {
+        cache_dir: cache_dir.to_owned(),
+        instances: 4,
+    };
+    let runtime = Runtime::new(&options, blocks.clone())?;
+    let loaded = load_all(&runtime, &blocks, &documents.resources.apps, &[]).await;
+    Ok(loaded.err().unwrap_or_default())
+}
+
+/// Shown on terminals only, and only while it is worth looking at.
+fn progress_bar(count: usize) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{spinner} compiling guests {bar:24} {pos}/{len} {msg}");
+    let bar = ProgressBar::new(u64::try_from(count).unwrap_or(0));
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+fn version(path: &Path) -> Option<FileVersion> {
+    let metadata = fs::metadata(path).ok()?;
+    Some(FileVersion {
+        modified: metadata.modified().ok(),
+        size: metadata.len(),
+        inode: metadata.ino(),
+    })
+}
+
+fn error(app: &App, message: String) -> Diagnostic {
+    Diagnostic {
+        origin: app.guest_origin.clone(),
+        severity: Severity::Error,
+        message,
+        hint: None,
+    }
+}
+
+/// The panic has been printed already.
+fn broken(error: &tokio::task::JoinError) -> Diagnostic {
+    Diagnostic {
+        origin: berth_resources::Origin::defaults(),
+        severity: Severity::Error,
+        message: format!("a guest could not be loaded: {error}"),
+        hint: None,
+    }
+}

@@ -1,0 +1,71 @@
+//! The life of a host: start, follow changes, stop.
+
+use super::{Settings, reload::Outcome, running::Running, signals, start::start, watch::Watch};
+use crate::failure::Failure;
+use tokio_util::sync::CancellationToken;
+
+/// Runs until a signal or the admin API ends it.
+pub async fn run(settings: Settings) -> Result<(), Failure> {
+    let stop = signals::listen()?;
+    let starting = start(settings, stop.clone());
+    let mut host = tokio::select! {
+        started = starting => started?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    follow(&mut host, &stop).await;
+    host.stop().await;
+    Ok(())
+}
+
+async fn follow(host: &mut Running, stop: &CancellationToken) {
+    let Some(mut watch) = watch(host) else {
+        return stop.cancelled().await;
+    };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = watch.changed() => {}
+        }
+        let outcome = tokio::select! {
+            () = stop.cancelled() => return,
+            outcome = host.reload() => outcome,
+        };
+        report(&outcome);
+        watch.follow(host.sources(), &host.guest_files());
+    }
+}
+
+/// Without a watcher the host is whole but for this, so it says so and goes on.
+fn watch(host: &Running) -> Option<Watch> {
+    if !host.settings().watch {
+        return None;
+    }
+    match Watch::new() {
+        Ok(mut watch) => {
+            watch.follow(host.sources(), &host.guest_files());
+            Some(watch)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "changed files cannot be followed: restart the host after a change");
+            None
+        }
+    }
+}
+
+fn report(outcome: &Outcome) {
+    match outcome {
+        Outcome::Unchanged => tracing::debug!("files were touched, nothing changed"),
+        Outcome::Swapped { loaded, took } => {
+            let took = crate::ui::duration(*took);
+            let loaded = loaded.join(", ");
+            tracing::info!(took, loaded, "change applied");
+        }
+        Outcome::Refused(failure) => {
+            for finding in failure.findings() {
+                let hint = finding.hint.as_deref().unwrap_or_default();
+                tracing::error!(place = %finding.origin, hint, "{}", finding.message);
+            }
+            tracing::error!("change refused, what ran before keeps running: {failure}");
+        }
+    }
+}

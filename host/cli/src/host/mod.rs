@@ -1,0 +1,72 @@
+//! One host: from documents to running apps, through changes, to the end.
+//!
+//! ```text
+//! sources ─▶ documents (checked) ─▶ deployment (backends open, guests loaded) ─▶ running (doors open)
+//!               ▲                                                                    │
+//!               └──────────── watch: a file changed ─────────────────────────────────┘
+//! ```
+//!
+//! A deployment is prepared completely before anything of it is used, at the start as after a change.
+
+mod data_dir;
+mod deployment;
+mod documents;
+mod files_limit;
+mod guests;
+mod life;
+mod reload;
+mod running;
+mod signals;
+mod sources;
+mod start;
+mod subscriptions;
+mod summary;
+mod watch;
+
+pub use documents::Documents;
+pub use guests::check_guests;
+pub use life::run;
+pub use sources::Sources;
+
+use crate::args::Output;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// What `berth run` was told.
+pub struct Settings {
+    /// Documents and guests.
+    pub sources: Sources,
+    /// Where embedded backends keep their data.
+    pub data_dir: PathBuf,
+    /// Where compiled guests are kept.
+    pub cache_dir: PathBuf,
+    /// Address of the ingress.
+    pub listen: SocketAddr,
+    /// Address of the admin API; absent: the usual one, or any.
+    pub admin: Option<SocketAddr>,
+    /// Instances of all apps together.
+    pub max_instances: u32,
+    /// Follow changed files.
+    pub watch: bool,
+    /// How long work under way may take at the end.
+    pub drain_timeout: Duration,
+    /// Form of what stdout says.
+    pub output: Output,
+}
+
+/// `$XDG_CACHE_HOME/berth`, `~/.cache/berth`, or a folder in the data directory where there is no home.
+pub fn default_cache_dir(data_dir: &Path) -> PathBuf {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    match (set("XDG_CACHE_HOME"), set("HOME")) {
+        (Some(cache), _) if cache.is_absolute() => cache.join("berth"),
+        (_, Some(home)) => home.join(".cache").join("berth"),
+        _ => data_dir.join("cache"),
+    }
+}

@@ -1,0 +1,100 @@
+//! A change of documents or guests: checked and prepared completely, then put into service without a gap.
+
+use super::{Documents, guests::LoadedGuest, running::Running};
+use crate::failure::Failure;
+use berth_runtime::LoadedApp;
+use std::time::{Duration, Instant};
+
+/// A request that has just read the old routes gets this long to reach its app, before an app that is gone goes.
+const HANDOVER: Duration = Duration::from_millis(100);
+
+/// What became of a change.
+pub enum Outcome {
+    /// Nothing that matters is different.
+    Unchanged,
+    /// In service.
+    Swapped {
+        /// Apps whose guest was loaded anew.
+        loaded: Vec<String>,
+        /// From the change to service.
+        took: Duration,
+    },
+    /// Wrong: what ran before keeps running.
+    Refused(Failure),
+}
+
+impl Running {
+    /// Reads everything again and puts it into service if it is different and right.
+    pub async fn reload(&mut self) -> Outcome {
+        let began = Instant::now();
+        let documents = Documents::read(self.sources(), &self.workshop.registry);
+        if documents.has_errors() {
+            return Outcome::Refused(Failure::Findings(documents.findings));
+        }
+        if documents.resources.apps.is_empty() {
+            return Outcome::Refused(Failure::input_text("no document of kind App is left"));
+        }
+        if self.is_current(&documents) {
+            return Outcome::Unchanged;
+        }
+        let prepared = self
+            .workshop
+            .prepare(documents, Some(&self.deployment))
+            .await;
+        let (deployment, routes) = match prepared {
+            Ok(prepared) => prepared,
+            Err(failure) => return Outcome::Refused(failure),
+        };
+        let runtime = &self.workshop.runtime;
+        let apps = deployment.apps();
+        let leaving = self.leaving(&apps);
+        let loaded = self.loaded_anew(&deployment.guests);
+        // Both sides of the hand-over exist while routes and subscriptions change over.
+        runtime.swap(
+            apps.iter()
+                .cloned()
+                .chain(leaving.iter().cloned())
+                .collect(),
+        );
+        self.doors.ingress.swap(routes);
+        self.deliveries.reconcile(deployment.plan.clone()).await;
+        if !leaving.is_empty() {
+            tokio::time::sleep(HANDOVER).await;
+            runtime.swap(apps);
+        }
+        self.deployment = deployment;
+        Outcome::Swapped {
+            loaded,
+            took: began.elapsed(),
+        }
+    }
+
+    fn is_current(&self, documents: &Documents) -> bool {
+        documents.resources == self.deployment.documents.resources
+            && self
+                .deployment
+                .guests
+                .iter()
+                .all(|guest| guest.is_current())
+    }
+
+    /// Apps that run and are not part of the new deployment.
+    fn leaving(&self, apps: &[LoadedApp]) -> Vec<LoadedApp> {
+        let stays = |one: &LoadedApp| {
+            let same = |other: &LoadedApp| {
+                (&one.app().namespace, &one.app().id) == (&other.app().namespace, &other.app().id)
+            };
+            apps.iter().any(same)
+        };
+        let running = self.deployment.apps().into_iter();
+        running.filter(|app| !stays(app)).collect()
+    }
+
+    /// Apps of the new deployment whose guest is not one that runs already.
+    fn loaded_anew(&self, guests: &[LoadedGuest]) -> Vec<String> {
+        let running = &self.deployment.guests;
+        let is_known = |guest: &LoadedGuest| running.iter().any(|one| one.is_made_like(guest));
+        let new = guests.iter().filter(|guest| !is_known(guest));
+        new.map(|guest| guest.target().app.to_string()).collect()
+    }
+}

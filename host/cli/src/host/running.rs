@@ -1,0 +1,95 @@
+//! A host that serves, and how it ends.
+
+use super::{
+    Settings, Sources, data_dir,
+    deployment::{Deployment, Workshop},
+};
+use crate::{host_file::Written, ui};
+use berth_blocks::{Backends, Deliveries};
+use berth_gateway::{admin::ServingAdmin, ingress::ServingIngress};
+use std::{path::PathBuf, sync::Arc, time::Instant};
+use tokio_util::task::AbortOnDropHandle;
+
+/// A host that serves.
+pub struct Running {
+    pub doors: Doors,
+    pub workshop: Workshop,
+    pub deployment: Deployment,
+    pub deliveries: Arc<Deliveries>,
+    /// Keeps the metrics small.
+    pub upkeep: AbortOnDropHandle<()>,
+    /// The data directory is ours until the end.
+    pub lock: data_dir::Lock,
+}
+
+/// How others reach the host.
+pub struct Doors {
+    pub ingress: ServingIngress,
+    pub admin: ServingAdmin,
+    /// `host.json`, removed with this.
+    pub written: Written,
+}
+
+impl Running {
+    /// What the command line said.
+    pub fn settings(&self) -> &Settings {
+        &self.workshop.settings
+    }
+
+    /// Where documents come from.
+    pub fn sources(&self) -> &Sources {
+        &self.settings().sources
+    }
+
+    /// The files of the guests that run.
+    pub fn guest_files(&self) -> Vec<PathBuf> {
+        let apps = self.deployment.documents.resources.apps.iter();
+        apps.map(|app| app.guest.clone()).collect()
+    }
+
+    /// Takes the host down: accepts nothing more, finishes what is under way, hands messages back, closes backends.
+    pub async fn stop(self) {
+        let began = Instant::now();
+        let limit = self.settings().drain_timeout;
+        let Self {
+            doors,
+            workshop,
+            deliveries,
+            upkeep,
+            lock,
+            ..
+        } = self;
+        let Doors {
+            ingress,
+            admin,
+            written,
+        } = doors;
+        let messages = async {
+            if tokio::time::timeout(limit, deliveries.drain())
+                .await
+                .is_err()
+            {
+                tracing::warn!("deliveries did not end in time: their messages come again");
+            }
+        };
+        let (cut_connections, ()) = tokio::join!(ingress.drain(limit), messages);
+        let left = limit.saturating_sub(began.elapsed());
+        let cut_calls = workshop.runtime.drain(left).await;
+        drop(written);
+        admin.drain(limit.saturating_sub(began.elapsed())).await;
+        // The last users of the backends are gone: this closes them.
+        workshop.blocks.swap(Backends::default());
+        drop((upkeep, lock));
+        let took = ui::duration(began.elapsed());
+        if cut_connections + cut_calls == 0 {
+            tracing::info!(took, "stopped");
+        } else {
+            tracing::warn!(
+                took,
+                cut_connections,
+                cut_calls,
+                "stopped before everything was finished"
+            );
+        }
+    }
+}

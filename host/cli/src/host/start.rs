@@ -1,0 +1,178 @@
+//! From settings to a host that serves. Nothing is accepted before everything is ready, and what is most likely to be
+//! wrong is looked at first: documents, data directory, addresses.
+
+use super::{
+    Documents, Settings, data_dir,
+    deployment::Workshop,
+    files_limit,
+    running::{Doors, Running},
+    summary,
+};
+use crate::{
+    failure::Failure,
+    host_file::{self, HostFile},
+    registry::registry,
+    ui,
+};
+use berth_blocks::{Blocks, Deliveries, registry::Connections};
+use berth_gateway::{
+    admin::{Admin, AdminState, AdminToken},
+    ingress::{Ingress, IngressOptions},
+};
+use berth_runtime::{Runtime, RuntimeOptions};
+use berth_telemetry::Metrics;
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::Arc,
+    time::Instant,
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+/// The admin API's address where none is given and this one is free.
+const ADMIN_DEFAULT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9090);
+
+/// Starts a host.
+pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Running, Failure> {
+    let began = Instant::now();
+    files_limit::raise();
+    let registry = registry();
+    let documents = read(&settings, &registry)?;
+    let lock = data_dir::claim(&settings.data_dir)?;
+    host_file::remove_stale(&settings.data_dir);
+    let ingress = Ingress::bind(settings.listen, IngressOptions::default())
+        .map_err(|error| taken(error, settings.listen, "--listen"))?;
+    let admin = bind_admin(settings.admin)?;
+    let metrics = Metrics::install()?;
+    let blocks = Blocks::new();
+    let options = RuntimeOptions {
+        cache_dir: settings.cache_dir.clone(),
+        instances: settings.max_instances,
+    };
+    let runtime = Runtime::new(&options, blocks.clone())?;
+    let workshop = Workshop {
+        settings,
+        registry,
+        blocks: blocks.clone(),
+        runtime: runtime.clone(),
+        connections: Connections::default(),
+    };
+    let (deployment, routes) = workshop.prepare(documents, None).await?;
+    runtime.swap(deployment.apps());
+    let deliveries = Arc::new(Deliveries::new(blocks.clone(), runtime.clone()));
+    let settings = &workshop.settings;
+    let ingress = ingress
+        .serve(runtime.clone(), routes)
+        .map_err(|error| taken(error, settings.listen, "--listen"))?;
+    deliveries.reconcile(deployment.plan.clone()).await;
+    let token = AdminToken::generate();
+    let address = admin.address();
+    let state = AdminState {
+        blocks,
+        runtime,
+        deliveries: deliveries.clone(),
+        metrics: metrics.clone(),
+        namespace: settings.sources.namespace.clone(),
+        shutdown: stop,
+        token: token.clone(),
+    };
+    let admin = admin.serve(Arc::new(state))?;
+    let file = HostFile {
+        pid: std::process::id(),
+        admin: format!("http://{address}"),
+        http: format!("http://{}", ingress.address()),
+        token: token.reveal().to_owned(),
+        namespace: settings.sources.namespace.to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let written = file.write(&settings.data_dir)?;
+    summary::print(settings, &file, &deployment, began.elapsed());
+    Ok(Running {
+        doors: Doors {
+            ingress,
+            admin,
+            written,
+        },
+        workshop,
+        deployment,
+        deliveries,
+        upkeep: upkeep(metrics),
+        lock,
+    })
+}
+
+fn read(
+    settings: &Settings,
+    registry: &berth_blocks::registry::Registry,
+) -> Result<Documents, Failure> {
+    let documents = Documents::read(&settings.sources, registry);
+    if documents.has_errors() {
+        return Err(Failure::Findings(documents.findings));
+    }
+    for finding in &documents.findings {
+        ui::error_lines(&ui::finding(finding));
+    }
+    if documents.resources.apps.is_empty() {
+        return Err(Failure::input_text(
+            "there is no app to run: no document of kind App was found",
+        )
+        .hint("write an App document, or name a guest: berth run GUEST.wasm"));
+    }
+    Ok(documents)
+}
+
+/// The usual address, or any free one where another program has it: nobody has to know it, `host.json` says it.
+fn bind_admin(wanted: Option<SocketAddr>) -> Result<Admin, Failure> {
+    if let Some(address) = wanted {
+        return Admin::bind(address).map_err(|error| taken(error, address, "--admin"));
+    }
+    Admin::bind(ADMIN_DEFAULT)
+        .or_else(|_| Admin::bind(SocketAddr::new(ADMIN_DEFAULT.ip(), 0)))
+        .map_err(|error| taken(error, ADMIN_DEFAULT, "--admin"))
+}
+
+fn taken(error: io::Error, address: SocketAddr, flag: &str) -> Failure {
+    let (ip, port) = (address.ip(), address.port());
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "another program listens there, perhaps another berth; choose another port with {flag}: \
+             {flag} {ip}:0 picks a free one"
+        ),
+        ErrorKind::PermissionDenied => {
+            format!("ports below 1024 need privileges; choose another port with {flag}")
+        }
+        ErrorKind::AddrNotAvailable => {
+            format!("this machine has no address {ip}; choose another one with {flag}")
+        }
+        _ => format!("choose another address with {flag}"),
+    };
+    let what = match error.kind() {
+        ErrorKind::AddrInUse => format!("port {port} of {ip} is taken"),
+        _ => format!("listening on {address}"),
+    };
+    Failure::from(anyhow::Error::from(error).context(what)).hint(hint)
+}
+
+fn upkeep(metrics: Metrics) -> AbortOnDropHandle<()> {
+    let task = tokio::spawn(async move {
+        let mut interval = tokio::time::interval(Metrics::UPKEEP_INTERVAL);
+        loop {
+            interval.tick().await;
+            metrics.upkeep();
+        }
+    });
+    AbortOnDropHandle::new(task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_with_the_flag() {
+        let error = io::Error::from(ErrorKind::AddrInUse);
+        let failure = taken(error, "127.0.0.1:8080".parse().unwrap(), "--listen");
+        insta::assert_snapshot!(failure, @"");
+    }
+}

@@ -1,0 +1,212 @@
+//! Watches the files of a deployment: folders with documents, and the files of guests.
+
+use super::Sources;
+use berth_resources::Source;
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use parking_lot::RwLock;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
+
+/// A change is taken up when nothing happened for this long: editors and compilers write in several steps.
+const QUIET: Duration = Duration::from_millis(200);
+/// But no later than this after the first event.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Folders that are watched; more are left alone.
+const FOLDERS_MAX: usize = 4096;
+
+/// Says when something changed that a deployment is made of.
+pub struct Watch {
+    watcher: RecommendedWatcher,
+    events: mpsc::Receiver<()>,
+    folders: BTreeSet<PathBuf>,
+    files: Arc<RwLock<BTreeSet<PathBuf>>>,
+}
+
+impl Watch {
+    /// Watches nothing yet.
+    pub fn new() -> notify::Result<Self> {
+        // One pending event is enough: what it says is "look again".
+        let (send, events) = mpsc::channel(1);
+        let files = Arc::new(RwLock::new(BTreeSet::new()));
+        let known = files.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            let matters = match &event {
+                Ok(event) => is_change(&event.kind) && concerns(event, &known.read()),
+                // An overflow: nobody knows what was missed.
+                Err(_) => true,
+            };
+            if matters {
+                let _ = send.try_send(());
+            }
+        })?;
+        Ok(Self {
+            watcher,
+            events,
+            folders: BTreeSet::new(),
+            files,
+        })
+    }
+
+    /// Watches what a deployment is made of now.
+    pub fn follow(&mut self, sources: &Sources, guests: &[PathBuf]) {
+        let mut files: BTreeSet<PathBuf> = guests.iter().map(|path| absolute(path)).collect();
+        let mut folders = BTreeSet::new();
+        for source in &sources.list {
+            match source {
+                Source::Dir(path) if path.is_dir() => {
+                    collect_folders(&absolute(path), &mut folders)
+                }
+                Source::ResourcesPath(path) if path.is_dir() => {
+                    folders.insert(absolute(path));
+                }
+                Source::Dir(path) | Source::ResourcesPath(path) | Source::Config(path) => {
+                    files.insert(absolute(path));
+                }
+                Source::Text { .. } => {}
+            }
+        }
+        let of_files = files.iter().filter_map(|file| file.parent());
+        folders.extend(of_files.map(Path::to_owned));
+        *self.files.write() = files;
+        self.watch_exactly(folders);
+    }
+
+    fn watch_exactly(&mut self, wanted: BTreeSet<PathBuf>) {
+        for gone in self.folders.difference(&wanted) {
+            // The folder itself may be gone, and its watch with it.
+            let _ = self.watcher.unwatch(gone);
+        }
+        let mut watched = BTreeSet::new();
+        for folder in wanted {
+            let known = self.folders.contains(&folder);
+            match known || self.watch(&folder) {
+                true => watched.insert(folder),
+                false => false,
+            };
+        }
+        self.folders = watched;
+    }
+
+    fn watch(&mut self, folder: &Path) -> bool {
+        let watching = self.watcher.watch(folder, RecursiveMode::NonRecursive);
+        if let Err(error) = &watching {
+            tracing::warn!(folder = %folder.display(), %error, "this folder is not watched for changes");
+        }
+        watching.is_ok()
+    }
+
+    /// Waits for a change and for the quiet after it. Cancel safe: at worst one more look is taken.
+    pub async fn changed(&mut self) {
+        if self.events.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        let latest = Instant::now() + PATIENCE;
+        loop {
+            let quiet = (Instant::now() + QUIET).min(latest);
+            match timeout_at(quiet, self.events.recv()).await {
+                Ok(Some(())) if Instant::now() < latest => {}
+                _ => return,
+            }
+        }
+    }
+}
+
+fn is_change(kind: &EventKind) -> bool {
+    !matches!(kind, EventKind::Access(_))
+}
+
+/// Documents, known files, and folders that come or go (their name has no extension).
+fn concerns(event: &Event, files: &BTreeSet<PathBuf>) -> bool {
+    event.paths.iter().any(|path| {
+        let is_document = path
+            .extension()
+            .is_some_and(|own| own == "yaml" || own == "yml");
+        let may_be_folder = path.extension().is_none()
+            && matches!(
+                event.kind,
+                EventKind::Create(_)
+                    | EventKind::Remove(_)
+                    | EventKind::Modify(notify::event::ModifyKind::Name(_))
+            )
+            && !is_skipped(path);
+        is_document || may_be_folder || files.contains(path)
+    })
+}
+
+/// The folders that documents are read from: the resources crate skips the same ones.
+fn collect_folders(folder: &Path, folders: &mut BTreeSet<PathBuf>) {
+    if folders.len() >= FOLDERS_MAX || !folders.insert(folder.to_owned()) {
+        return;
+    }
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && !is_skipped(&entry.path()) {
+            collect_folders(&entry.path(), folders);
+        }
+    }
+}
+
+fn is_skipped(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') || name == "target" || name == "node_modules"
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn is_noticed(watch: &mut Watch) -> bool {
+        tokio::time::timeout(Duration::from_secs(5), watch.changed())
+            .await
+            .is_ok()
+    }
+
+    /// Asserts silence for as long as a change would take to be noticed.
+    async fn is_ignored(watch: &mut Watch) -> bool {
+        tokio::time::timeout(Duration::from_millis(600), watch.changed())
+            .await
+            .is_err()
+    }
+
+    #[tokio::test]
+    async fn documents_and_guests_are_noticed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for sub in ["apps", ".berth", "node_modules", "build"] {
+            fs::create_dir(root.join(sub)).unwrap();
+        }
+        let guest = root.join("build/app.wasm");
+        let sources = Sources {
+            list: vec![Source::Dir(root.clone())],
+            ..Sources::default()
+        };
+        let mut watch = Watch::new().unwrap();
+        watch.follow(&sources, std::slice::from_ref(&guest));
+
+        fs::write(root.join("apps/app.yaml"), "a: b").unwrap();
+        assert!(is_noticed(&mut watch).await, "a document in a folder below");
+        fs::write(&guest, "wasm").unwrap();
+        assert!(is_noticed(&mut watch).await, "a guest");
+        fs::create_dir(root.join("more")).unwrap();
+        assert!(is_noticed(&mut watch).await, "a new folder");
+
+        fs::write(root.join(".berth/state.yaml"), "x").unwrap();
+        fs::write(root.join("node_modules/x.yaml"), "x").unwrap();
+        fs::write(root.join("build/other.o"), "x").unwrap();
+        assert!(is_ignored(&mut watch).await);
+    }
+}
