@@ -1,12 +1,14 @@
 //! The building blocks: what a door may ask for, which rules apply, and what a backend must do.
 //!
 //! ```text
-//! door ──▶ Blocks::state / publish / secrets / invoke ──▶ pipeline (who may, span, metric, log) ──▶ dyn backend trait
+//! door ──▶ Blocks::state / publisher / secrets / invoker ──▶ pipeline (who may, deadline, span, metric, log) ──▶ backend trait
 //! backend ──▶ delivery (routing rules, retries, dead letters) ──▶ dyn Deliver (a guest's export)
+//! documents ──▶ check, open (templates, secrets, drivers) ──▶ Backends ──▶ Blocks::swap
 //! ```
 //!
-//! One module per block; each shows its trait, its one error enum and its request types. Doors hold a [`Blocks`] and a
-//! [`Caller`]; drivers implement the traits and are listed in a [`Registry`].
+//! One module per block ([`state`], [`pubsub`], [`secrets`], [`invocation`]); each shows its trait, its one error enum
+//! and its request types. Doors hold a [`Blocks`] and a [`Caller`]; drivers implement the traits, are listed in a
+//! [`Registry`](registry::Registry) and prove themselves with the suites of `conformance` (a cargo feature).
 
 mod backend;
 mod blocks;

@@ -19,6 +19,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::{Duration, Instant},
 };
 use tracing::{Instrument, Span};
@@ -226,20 +227,9 @@ pub(crate) async fn call<T, E: BlockError>(
 ) -> Result<T, E> {
     let span = operation.span(calls);
     let started = Instant::now();
-    let answer = async {
-        // The deadline is the caller's own: what the backend does after it nobody waits for.
-        match tokio::time::timeout_at(deadline.into(), work).await {
-            Ok(answer) => answer,
-            Err(_) => Err(E::timeout(format!(
-                "{} \"{}\": {} had no answer before the deadline of the call",
-                calls.block.noun(),
-                calls.backend,
-                operation.name()
-            ))),
-        }
-    }
-    .instrument(span)
-    .await;
+    let answer = within(calls, operation, deadline, work)
+        .instrument(span)
+        .await;
     let outcome = answer
         .as_ref()
         .map_or_else(BlockError::outcome, |_| Outcome::Ok);
@@ -250,6 +240,29 @@ pub(crate) async fn call<T, E: BlockError>(
         calls.faults.log(calls, operation, error);
     }
     answer
+}
+
+/// Waits for the backend until the deadline, which is the caller's own: what comes after it nobody waits for.
+async fn within<T, E: BlockError>(
+    calls: &Calls,
+    operation: Operation,
+    deadline: Instant,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let mut work = std::pin::pin!(work);
+    // Backends in memory answer at once: then there is no timer to make.
+    if let Poll::Ready(answer) = futures::poll!(work.as_mut()) {
+        return answer;
+    }
+    let answer = tokio::time::timeout_at(deadline.into(), work).await;
+    answer.unwrap_or_else(|_| {
+        Err(E::timeout(format!(
+            "{} \"{}\": {} had no answer before the deadline of the call",
+            calls.block.noun(),
+            calls.backend,
+            operation.name()
+        )))
+    })
 }
 
 /// Logs faults at most once a second: the guest gets each of them, the log gets the news and the number.

@@ -13,6 +13,7 @@ pub mod dead_letter;
 mod deliveries;
 mod handling;
 mod routes;
+mod rule;
 mod subscriber;
 #[cfg(test)]
 mod tests;

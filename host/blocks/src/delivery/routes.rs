@@ -1,12 +1,13 @@
 //! Routing rules: which path of the app a message goes to.
 
+use super::rule::Rule;
 use berth_resources::Subscription;
-use cel::{Context, Program, Value, objects::Key};
+use cel::{Context, Value, objects::Key};
 use std::{collections::HashMap, sync::Arc};
 
 /// The rules of one subscription, compiled.
 pub(super) struct Routes {
-    rules: Vec<(Option<Program>, Arc<str>)>,
+    rules: Vec<(Option<Rule>, Arc<str>)>,
     default: Option<Arc<str>>,
 }
 
@@ -15,13 +16,10 @@ impl Routes {
     pub(super) fn compile(subscription: &Subscription) -> Result<Self, String> {
         let rules = subscription.rules.iter().map(|rule| {
             let expression = rule.expression.trim();
-            let program = if expression.is_empty() {
-                None
-            } else {
-                let wrong = |error| format!("rule `{expression}` is not a CEL expression: {error}");
-                Some(Program::compile(expression).map_err(wrong)?)
-            };
-            Ok((program, rule.path.as_str().into()))
+            let compiled = (!expression.is_empty())
+                .then(|| Rule::compile(expression))
+                .transpose();
+            Ok((compiled?, rule.path.as_str().into()))
         });
         Ok(Self {
             rules: rules.collect::<Result<_, String>>()?,
@@ -32,16 +30,16 @@ impl Routes {
     /// The route of an event: the first rule that holds, else the default, else none.
     pub(super) fn route(&self, envelope: &[u8]) -> Result<Option<Arc<str>>, String> {
         let mut context = None;
-        for (program, path) in &self.rules {
-            let holds = match program {
+        for (rule, path) in &self.rules {
+            let holds = match rule {
                 None => true,
-                Some(program) => {
+                Some(rule) => {
                     if context.is_none() {
                         context = Some(event_context(envelope)?);
                     }
                     context
                         .as_ref()
-                        .map_or(Ok(false), |context| evaluate(program, context))?
+                        .map_or(Ok(false), |context| rule.holds(context))?
                 }
             };
             if holds {
@@ -49,17 +47,6 @@ impl Routes {
             }
         }
         Ok(self.default.clone())
-    }
-}
-
-fn evaluate(program: &Program, context: &Context<'_, '_>) -> Result<bool, String> {
-    match program.execute(context) {
-        Ok(Value::Bool(holds)) => Ok(holds),
-        Ok(other) => Err(format!(
-            "a routing rule gave {} instead of a boolean",
-            other.type_of()
-        )),
-        Err(error) => Err(format!("a routing rule failed: {error}")),
     }
 }
 
@@ -98,13 +85,14 @@ fn value(json: serde_json::Value) -> Value {
 mod tests {
     use super::*;
     use crate::delivery::tests::subscription;
-    use berth_resources::Rule;
 
     fn routes(rules: &[(&str, &str)], default: Option<&str>) -> Result<Routes, String> {
-        let rules = rules.iter().map(|(expression, path)| Rule {
-            expression: (*expression).to_owned(),
-            path: (*path).to_owned(),
-        });
+        let rules = rules
+            .iter()
+            .map(|(expression, path)| berth_resources::Rule {
+                expression: (*expression).to_owned(),
+                path: (*path).to_owned(),
+            });
         Routes::compile(&Subscription {
             rules: rules.collect(),
             default_route: default.map(str::to_owned),

@@ -66,6 +66,9 @@ impl Table {
         precondition: &Precondition,
         now: SystemTime,
     ) -> Result<(), StateError> {
+        if *precondition == Precondition::None {
+            return Ok(());
+        }
         let found = self.live(key, now).map(|entry| entry.etag.as_str());
         match (precondition, found) {
             (Precondition::None, _) | (Precondition::Absent, None) => Ok(()),
@@ -109,21 +112,24 @@ impl Table {
         Ok(())
     }
 
-    /// Replaces an entry and returns the one before.
-    fn put(&mut self, key: String, entry: Option<Entry>) -> Option<Entry> {
-        if let Some(moment) = entry.as_ref().and_then(|entry| entry.expires_at) {
+    /// Puts an entry in the place of the one before, or removes that.
+    fn put(&mut self, key: String, entry: Option<Entry>) {
+        let expires_at = entry.as_ref().and_then(|entry| entry.expires_at);
+        if let Some(moment) = expires_at {
             self.expiries.insert((moment, key.clone()));
         }
-        let before = match entry {
-            Some(entry) => self.entries.insert(key.clone(), entry),
-            None => self.entries.remove(&key),
+        let before = match (entry, self.entries.get_mut(&key)) {
+            (Some(entry), Some(place)) => Some(std::mem::replace(place, entry)),
+            (None, _) => self.entries.remove(&key),
+            (Some(entry), None) => {
+                self.entries.insert(key, entry);
+                return;
+            }
         };
-        let moment = before.as_ref().and_then(|before| before.expires_at);
-        let kept = self.entries.get(&key).and_then(|entry| entry.expires_at);
-        if let Some(moment) = moment.filter(|moment| kept != Some(*moment)) {
+        let moment = before.and_then(|before| before.expires_at);
+        if let Some(moment) = moment.filter(|moment| expires_at != Some(*moment)) {
             self.expiries.remove(&(moment, key));
         }
-        before
     }
 
     fn remove_expired(&mut self, now: SystemTime) {
