@@ -8,18 +8,19 @@ mod pubsub;
 #[cfg(test)]
 mod scratch;
 mod secrets;
+// Leases and migrations of tables of our own serve some of its drivers only.
 #[cfg(feature = "sqlite")]
+#[cfg_attr(not(feature = "pubsub-sqlite"), allow(dead_code))]
 mod sqlite;
 #[cfg(feature = "state-sqlite")]
 mod state;
 
-use berth_blocks::registry::Registry;
+use berth_blocks::registry::{Driver, Registry};
 
 /// All drivers of this build, the in-memory ones of `berth-blocks` among them.
 #[must_use]
 pub fn registry() -> Registry {
-    let mut drivers = berth_blocks::in_memory();
-    drivers.extend([
+    let own: Vec<Driver> = vec![
         #[cfg(feature = "state-sqlite")]
         state::sqlite::driver(),
         #[cfg(feature = "pubsub-sqlite")]
@@ -28,8 +29,8 @@ pub fn registry() -> Registry {
         secrets::local_file::driver(),
         #[cfg(feature = "secretstores-local-env")]
         secrets::local_env::driver(),
-    ]);
-    Registry(drivers)
+    ];
+    Registry(berth_blocks::in_memory().into_iter().chain(own).collect())
 }
 
 #[cfg(test)]

@@ -283,3 +283,30 @@ async fn relaxed_and_durable_writes_keep_their_order() {
     }
     assert_eq!(notes(&database).await.len(), 20);
 }
+
+#[tokio::test]
+async fn the_log_stays_bounded_while_readers_and_writers_are_busy() {
+    let scratch = Scratch::new();
+    let database = open(&scratch).await;
+    let large = "x".repeat(100_000);
+    for round in 0..20 {
+        let writes = (0..40).map(|number| {
+            let text = format!("{round}-{number}-{large}");
+            let database = &database;
+            async move { note(database, &text).await.unwrap() }
+        });
+        let reads = (0..20).map(|_| async { drop(notes(&database).await) });
+        tokio::join!(
+            futures::future::join_all(writes),
+            futures::future::join_all(reads)
+        );
+        let clear = database.apply(|transaction| transaction.execute("DELETE FROM note", []));
+        clear.await.unwrap();
+    }
+    let log = std::fs::metadata(scratch.path().join("berth.db-wal")).unwrap();
+    assert!(
+        log.len() < 64 << 20,
+        "{} bytes after 80 MB of notes",
+        log.len()
+    );
+}

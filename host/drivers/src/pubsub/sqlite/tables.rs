@@ -78,7 +78,7 @@ pub(super) struct MessageId(pub i64);
 /// Milliseconds since 1970, the form of every time in the tables.
 pub(super) fn now_millis() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| millis(since))
+    since.map_or(0, millis)
 }
 
 /// A duration in the tables' unit; what does not fit ends with the calendar.
