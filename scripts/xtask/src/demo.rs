@@ -37,10 +37,11 @@ pub fn run(keep: bool) -> Result<()> {
     Ok(())
 }
 
-/// The host in the dev profile.
+/// The host in the dev profile. Of the whole workspace, since features are unified over what is selected: the tests,
+/// which select all of it, then find every dependency built.
 fn build_host() -> Result<PathBuf> {
     println!("building berth and the shop");
-    command::run(repository::cargo().args(["build", "--package", "berth"]))?;
+    command::run(repository::cargo().args(["build", "--workspace", "--bin", "berth"]))?;
     let metadata = repository::metadata()?;
     let target = metadata["target_directory"]
         .as_str()
