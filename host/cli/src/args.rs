@@ -47,7 +47,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 pub struct HostArgs {
     /// Data directory of the host
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, env = "BERTH_DATA_DIR")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, env = "BERTH_DATA_DIR", hide_env_values = true)]
     pub data_dir: PathBuf,
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]

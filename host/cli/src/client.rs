@@ -97,7 +97,13 @@ impl Client {
     }
 }
 
-async fn refusal(response: Response) -> Failure {
+/// Whether the host answered in the place of an app.
+pub fn is_refusal(response: &Response) -> bool {
+    !response.status().is_success() && response.headers().contains_key("berth-reason")
+}
+
+/// The error that an answer of the host carries.
+pub async fn refusal(response: Response) -> Failure {
     let status = response.status();
     let text = response.text().await.unwrap_or_default();
     let message = match serde_json::from_str::<ErrorReport>(&text) {

@@ -51,6 +51,14 @@ pub fn finding(finding: &Diagnostic) -> String {
     text
 }
 
+/// `1 app`, `2 apps`.
+pub fn plural(count: usize, word: &str) -> String {
+    match count {
+        1 => format!("1 {word}"),
+        count => format!("{count} {word}s"),
+    }
+}
+
 /// `2 errors, 1 warning`.
 pub fn count(findings: &[Diagnostic]) -> String {
     let of = |severity| {
@@ -58,10 +66,6 @@ pub fn count(findings: &[Diagnostic]) -> String {
             .iter()
             .filter(|finding| finding.severity == severity)
             .count()
-    };
-    let plural = |count: usize, word: &str| match count {
-        1 => format!("1 {word}"),
-        count => format!("{count} {word}s"),
     };
     let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
     match (errors, warnings) {

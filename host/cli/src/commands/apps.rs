@@ -74,6 +74,9 @@ mod tests {
             load_milliseconds: 12,
             from_cache: true,
         };
-        insta::assert_snapshot!(table(&[app]), @"");
+        insta::assert_snapshot!(table(&[app]), @r"
+        NAMESPACE  APP ID         ROUTES          EXPORTS          IN FLIGHT  QUEUED  CALLS  FAILURES
+        default    order-service  /orders /carts  http subscriber  2          0       1204   3
+        ");
     }
 }

@@ -31,13 +31,24 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     config: Vec<PathBuf>,
     /// Namespace of documents that name none
-    #[arg(short, long, default_value_t, env = "NAMESPACE")]
+    #[arg(
+        short,
+        long,
+        default_value_t,
+        env = "NAMESPACE",
+        hide_env_values = true
+    )]
     namespace: Namespace,
     /// Look at documents only: do not read and compile guests
     #[arg(long)]
     no_guests: bool,
     /// Where compiled guests are kept; by default berth's folder in the user's cache folder
-    #[arg(long, value_name = "DIR", env = "BERTH_CACHE_DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "BERTH_CACHE_DIR",
+        hide_env_values = true
+    )]
     cache_dir: Option<PathBuf>,
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
@@ -98,10 +109,10 @@ fn text(documents: &Documents) {
         "not fine"
     };
     ui::note(&format!(
-        "{verdict}: {} ({} apps, {} components, {} subscriptions)",
+        "{verdict}: {} ({}, {}, {})",
         ui::count(&documents.findings),
-        resources.apps.len(),
-        resources.components.len() - documents.defaults,
-        resources.subscriptions.len(),
+        ui::plural(resources.apps.len(), "app"),
+        ui::plural(resources.components.len() - documents.defaults, "component"),
+        ui::plural(resources.subscriptions.len(), "subscription"),
     ));
 }

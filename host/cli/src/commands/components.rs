@@ -85,6 +85,10 @@ mod tests {
             error: Some("connecting to localhost:6379: connection refused".to_owned()),
             ..healthy.clone()
         };
-        insta::assert_snapshot!(table(&[healthy, failed]), @"");
+        insta::assert_snapshot!(table(&[healthy, failed]), @r"
+        NAMESPACE  NAME        TYPE          VERSION  SCOPES  STATUS   ERROR
+        default    statestore  state.sqlite  v1       -       healthy
+        default    cache       state.redis   v1       orders  failed   connecting to localhost:6379: connection refused
+        ");
     }
 }

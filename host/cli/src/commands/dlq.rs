@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// Messages of one page, which is also the most that a listing shows of a topic.
-const PAGE: &str = "1000";
+const PAGE: usize = 1000;
 
 /// Flags of `berth dlq`.
 #[derive(Debug, clap::Args)]
@@ -119,7 +119,7 @@ async fn list(topic: &OptionalTopic, host: &HostArgs) -> Result<(), Failure> {
     let client = Client::of(&host.data_dir)?;
     let mut listings = Vec::new();
     for topic in topics(&client, topic).await? {
-        let messages = messages(&client, &topic).await?;
+        let messages = page(&client, &topic, None).await?;
         let Topic {
             pubsub,
             topic,
@@ -169,11 +169,19 @@ async fn topics(client: &Client, named: &OptionalTopic) -> Result<Vec<Topic>, Fa
     Ok(topics.collect())
 }
 
-async fn messages(client: &Client, topic: &Topic) -> Result<Vec<MessageReport>, Failure> {
+/// Messages after `after`, oldest first.
+async fn page(
+    client: &Client,
+    topic: &Topic,
+    after: Option<&str>,
+) -> Result<Vec<MessageReport>, Failure> {
     let request = client.request(Method::GET, &["dlq", &topic.pubsub, &topic.topic]);
-    client
-        .report(request.query(&topic.query()).query(&[("limit", PAGE)]))
-        .await
+    let request = request.query(&topic.query()).query(&[("limit", PAGE)]);
+    let request = match after {
+        Some(id) => request.query(&[("after", id)]),
+        None => request,
+    };
+    client.report(request).await
 }
 
 async fn show(id: &str, topic: &Topic, host: &HostArgs) -> Result<(), Failure> {
@@ -237,8 +245,16 @@ impl Which {
         if !self.all {
             return Ok(self.ids.clone());
         }
-        let messages = messages(client, topic).await?;
-        Ok(messages.into_iter().map(|message| message.id).collect())
+        // Taken down first: what fails again comes back to this topic while we are at it.
+        let mut ids: Vec<String> = Vec::new();
+        loop {
+            let page = page(client, topic, ids.last().map(String::as_str)).await?;
+            let is_last = page.len() < PAGE;
+            ids.extend(page.into_iter().map(|message| message.id));
+            if is_last {
+                return Ok(ids);
+            }
+        }
     }
 }
 
@@ -344,12 +360,25 @@ mod tests {
             topic: "orders-dlq".to_owned(),
             messages: vec![message()],
         };
-        insta::assert_snapshot!(table(&[listing]), @"");
+        insta::assert_snapshot!(table(&[listing]), @r"
+        ID  PUBSUB  TOPIC       FROM    APP                   ATTEMPTS  PUBLISHED             REASON
+        42  pubsub  orders-dlq  orders  notification-service  3         2026-01-31T09:30:00Z  the guest asked for another attempt
+        ");
         assert_eq!(table(&[]), "no dead letters");
     }
 
     #[test]
     fn a_message_can_be_read() {
-        insta::assert_snapshot!(sheet(&message()), @"");
+        insta::assert_snapshot!(sheet(&message()), @r#"
+        id: 42
+        published: 2026-01-31T09:30:00Z
+        content type: application/cloudevents+json
+        deadLetterApp: notification-service
+        deadLetterAttempts: 3
+        deadLetterOriginalTopic: orders
+        deadLetterReason: the guest asked for another attempt
+
+        {"id":"order"}
+        "#);
     }
 }

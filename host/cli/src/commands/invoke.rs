@@ -3,7 +3,7 @@
 use super::payload;
 use crate::{
     args::{DEFAULT_DATA_DIR, DataArgs},
-    client::Client,
+    client::{self, Client},
     failure::Failure,
     ui,
 };
@@ -26,7 +26,7 @@ pub struct Args {
     #[command(flatten)]
     data: DataArgs,
     /// Data directory of the host
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, env = "BERTH_DATA_DIR")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, env = "BERTH_DATA_DIR", hide_env_values = true)]
     data_dir: PathBuf,
 }
 
@@ -45,6 +45,9 @@ pub async fn execute(args: &Args) -> Result<(), Failure> {
             .body(payload.data);
     }
     let mut response = client.send(request).await?;
+    if client::is_refusal(&response) {
+        return Err(client::refusal(response).await);
+    }
     while let Some(chunk) = response.chunk().await.context("reading the answer")? {
         ui::out_bytes(&chunk);
     }

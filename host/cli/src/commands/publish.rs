@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long)]
     namespace: Option<String>,
     /// Data directory of the host
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, env = "BERTH_DATA_DIR")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, env = "BERTH_DATA_DIR", hide_env_values = true)]
     data_dir: PathBuf,
 }
 

@@ -31,10 +31,16 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     config: Vec<PathBuf>,
     /// Namespace of documents that name none
-    #[arg(short, long, default_value_t, env = "NAMESPACE")]
+    #[arg(
+        short,
+        long,
+        default_value_t,
+        env = "NAMESPACE",
+        hide_env_values = true
+    )]
     namespace: Namespace,
     /// Where the embedded backends keep their data; one host at a time
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, env = "BERTH_DATA_DIR")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, env = "BERTH_DATA_DIR", hide_env_values = true)]
     data_dir: PathBuf,
     /// Address of the HTTP ingress; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", alias = "http-address", value_parser = address)]
@@ -43,7 +49,12 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS", alias = "admin-address", value_parser = address)]
     admin: Option<SocketAddr>,
     /// Where compiled guests are kept; by default berth's folder in the user's cache folder
-    #[arg(long, value_name = "DIR", env = "BERTH_CACHE_DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "BERTH_CACHE_DIR",
+        hide_env_values = true
+    )]
     cache_dir: Option<PathBuf>,
     /// Guest instances of all apps together
     #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -129,6 +129,11 @@ mod tests {
                 subscription("refunds", "billing", None),
             ],
         };
-        insta::assert_snapshot!(table(&topics), @"");
+        insta::assert_snapshot!(table(&topics), @r"
+        NAMESPACE  PUBSUB  TOPIC       GROUP    WAITING  IN FLIGHT  DEAD LETTERS TO  PROBLEM
+        default    pubsub  orders      notify   7        1          orders-dlq
+        default    pubsub  orders-dlq  -        2        1          -
+        default    pubsub  refunds     billing  -        -          -
+        ");
     }
 }

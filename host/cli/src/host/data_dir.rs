@@ -84,6 +84,9 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let text = claim(file.path()).map(|_| ()).unwrap_err().to_string();
         let text = text.replace(&file.path().display().to_string(), "<file>");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        making the data directory <file>: File exists (os error 17)
+          hint: choose a directory that you may write to with --data-dir
+        ");
     }
 }

@@ -150,11 +150,10 @@ pub async fn check_guests(
     for component in &documents.resources.components {
         let (name, namespace) = (component.name.as_str(), component.namespace.clone());
         let kind = component.kind.0.as_str();
-        backends.insert(Backend {
-            scopes: component.scopes.clone(),
-            opening: Opening::Failed("only checked".into()),
-            ..Backend::open_to_all(name, namespace, kind, Opened::default())
-        });
+        let mut backend = Backend::open_to_all(name, namespace, kind, Opened::default());
+        backend.scopes.clone_from(&component.scopes);
+        backend.opening = Opening::Failed("only checked".into());
+        backends.insert(backend);
     }
     blocks.swap(backends);
     let options = RuntimeOptions {

@@ -36,12 +36,12 @@ const ADMIN_DEFAULT: SocketAddr =
 /// Starts a host.
 pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Running, Failure> {
     let began = Instant::now();
-    files_limit::raise();
+    let ingress_options = ingress_options(files_limit::raise());
     let registry = registry();
     let documents = read(&settings, &registry)?;
     let lock = data_dir::claim(&settings.data_dir)?;
     host_file::remove_stale(&settings.data_dir);
-    let ingress = Ingress::bind(settings.listen, IngressOptions::default())
+    let ingress = Ingress::bind(settings.listen, ingress_options)
         .map_err(|error| taken(error, settings.listen, "--listen"))?;
     let admin = bind_admin(settings.admin)?;
     let metrics = Metrics::install()?;
@@ -122,6 +122,15 @@ fn read(
     Ok(documents)
 }
 
+/// A quarter of the files that may be open stays for backends and guests.
+fn ingress_options(files: usize) -> IngressOptions {
+    let usual = IngressOptions::default();
+    IngressOptions {
+        connections_max: usual.connections_max.min(files / 4 * 3).max(1),
+        ..usual
+    }
+}
+
 /// The usual address, or any free one where another program has it: nobody has to know it, `host.json` says it.
 fn bind_admin(wanted: Option<SocketAddr>) -> Result<Admin, Failure> {
     if let Some(address) = wanted {
@@ -173,6 +182,9 @@ mod tests {
     fn a_taken_port_is_named_with_the_flag() {
         let error = io::Error::from(ErrorKind::AddrInUse);
         let failure = taken(error, "127.0.0.1:8080".parse().unwrap(), "--listen");
-        insta::assert_snapshot!(failure, @"");
+        insta::assert_snapshot!(failure, @r"
+        port 8080 of 127.0.0.1 is taken: address in use
+          hint: another program listens there, perhaps another berth; choose another port with --listen: --listen 127.0.0.1:0 picks a free one
+        ");
     }
 }

@@ -62,15 +62,14 @@ fn object(settings: &Settings, host: &HostFile, deployment: &Deployment, took: D
 }
 
 fn text(settings: &Settings, host: &HostFile, deployment: &Deployment, took: Duration) -> String {
+    let mut components: Vec<_> = deployment.components().map(component_row).collect();
+    components.sort();
     let mut parts = vec![
         ui::table(
             ["APP", "ROUTES", "EXPORTS", "GUEST"],
             deployment.guests.iter().map(app_row),
         ),
-        ui::table(
-            ["COMPONENT", "TYPE", "APPS"],
-            deployment.components().map(component_row),
-        ),
+        ui::table(["COMPONENT", "TYPE", "APPS"], components),
     ];
     if !deployment.plan.is_empty() {
         let rows = deployment.plan.iter().map(subscription_row);

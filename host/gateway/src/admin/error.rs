@@ -36,7 +36,9 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(self.report)).into_response()
+        // The header tells an answer of this API from one of an app that was invoked through it.
+        let reason = [("berth-reason", "admin")];
+        (self.status, reason, Json(self.report)).into_response()
     }
 }
 

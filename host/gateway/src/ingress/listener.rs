@@ -163,8 +163,15 @@ impl<A: Answer> Acceptor<A> {
 
     async fn accept(&self) {
         let open = metrics::gauge!("berth_ingress_connections");
-        // The semaphore is never closed.
-        while let Ok(place) = self.places.clone().acquire_owned().await {
+        let full = metrics::counter!("berth_ingress_full_total");
+        loop {
+            if self.places.available_permits() == 0 {
+                full.increment(1);
+            }
+            // The semaphore is never closed.
+            let Ok(place) = self.places.clone().acquire_owned().await else {
+                return;
+            };
             let Some(stream) = self.next().await else {
                 continue;
             };
