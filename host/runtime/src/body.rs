@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
+    time::Instant,
 };
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -181,6 +182,9 @@ impl Drop for GuestBody {
         // Whoever asked has all of it (an empty body, a HEAD request); else the client is gone and so is the guest.
         if self.body.is_end_stream() {
             self.finish_in_background();
+        } else if self.run.is_some() && Instant::now() >= self.caller.deadline {
+            // A client that stopped reading: nobody polls the body, so its connection was ended from outside.
+            self.app.record(&Failure::WallTime, &self.caller);
         }
     }
 }
