@@ -67,7 +67,11 @@ async fn check_reports_of_daprs_documents_what_is_not_served_and_nothing_else() 
     for served in ["state.sqlite", "pubsub.sqlite"] {
         assert!(text.contains(served), "{served} is not offered: {told:#?}");
     }
-    // The old name, and that policies are only read.
+    assert!(
+        !text.contains("pubsub.in-memory, pubsub.in-memory"),
+        "{told:#?}"
+    );
+    // The old name.
     assert_eq!(
         about("resiliency.yaml", "warning", "services"),
         1,
@@ -457,5 +461,69 @@ async fn a_message_under_way_when_the_host_stops_comes_again() -> Result<()> {
             .iter()
             .any(|record| record.message() == "handled short")
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guest_alone_takes_its_app_id_and_namespace_from_the_command_line() -> Result<()> {
+    let host = Host::builder().source(guest("hello")?);
+    let host = host
+        .arg("--app-id")
+        .arg("greeter")
+        .arg("--namespace")
+        .arg("shop")
+        .start()
+        .await?;
+    assert_eq!(host.client().get("/").await?.text(), "Hello, world!\n");
+    let apps = run(&host, &["apps", "--output", "json"]).await?.json();
+    assert_eq!(
+        (&apps[0]["appId"], &apps[0]["namespace"]),
+        (&json!("greeter"), &json!("shop")),
+        "{apps}"
+    );
+    let invoked = run(&host, &["invoke", "-a", "greeter", "-m", "any"]).await?;
+    assert!(invoked.stdout.contains("Hello, world!"), "{invoked}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn resources_given_by_flag_replace_those_of_the_same_name() -> Result<()> {
+    for flag in ["--resources-path", "--components-path"] {
+        let host = Host::builder()
+            .source(shop()?)
+            .arg(flag)
+            .arg("components/in-memory")
+            .start()
+            .await?;
+        let components = run(&host, &["components", "--output", "json"])
+            .await?
+            .json();
+        let kinds: Vec<_> = components
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|one| one["type"].clone())
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                "pubsub.in-memory",
+                "secretstores.local.file",
+                "state.in-memory"
+            ]
+        );
+        let client = host.client();
+        client.put("/inventory/tea", &json!({ "qty": 5 })).await?;
+        assert_eq!(
+            client
+                .post("/orders", &order("one", "ada", "tea", 2))
+                .await?
+                .status,
+            201
+        );
+        client
+            .get_until("/notifications/one", |answer| answer.json()["sent"] == 1)
+            .await?;
+    }
     Ok(())
 }
