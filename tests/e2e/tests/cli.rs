@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use berth_e2e::{
     Finished, Host, berth, eventually, fixtures, guest, order, shop, start_shop, timely,
 };
-use common::{Village, publish};
+use common::{Village, in_flight, publish};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -83,7 +83,7 @@ async fn check_reports_of_daprs_documents_what_is_not_served_and_nothing_else() 
         "{told:#?}"
     );
     assert!(
-        about("production.yaml", "error", "cosmos-secret") >= 1,
+        about("production.yaml", "error", "secret") >= 1,
         "{told:#?}"
     );
     // The subscription is whole.
@@ -391,21 +391,13 @@ async fn a_host_says_what_runs_where_for_people_and_for_programs() -> Result<()>
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_is_asked_to_stop_finishes_what_it_began() -> Result<()> {
     let village = Village::new()?;
-    village.app("hostile", "hostile", "[/]", "")?;
-    let mut host = village.start().await?;
+    village.app("hostile", "hostile", "[/]", "timeout: 30s")?;
+    let host = village.host().arg("--drain-timeout").arg("30s");
+    let mut host = host.start().await?;
     let client = host.client().clone();
-    let slow = tokio::spawn(async move { client.get("/sleep?ms=2000").await });
+    let slow = tokio::spawn(async move { client.get("/sleep?ms=4000").await });
     eventually("the call runs", timely(), async || {
-        let apps = host
-            .admin()
-            .get("/apps")
-            .await
-            .map_err(|error| format!("{error:#}"))?;
-        if apps.json()[0]["inFlight"] == 1 {
-            Ok(())
-        } else {
-            Err(apps.to_string())
-        }
+        in_flight(&host, "hostile", 1).await
     })
     .await?;
     host.ask_to_stop()?;

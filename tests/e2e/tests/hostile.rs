@@ -3,8 +3,8 @@
 mod common;
 
 use anyhow::{Result, ensure};
-use berth_e2e::{Answer, Host, Neighbour, Wire, eventually, timely};
-use common::{MIB, Village};
+use berth_e2e::{Answer, Neighbour, Wire, eventually, timely};
+use common::{MIB, Village, in_flight};
 use futures::{StreamExt, stream};
 use reqwest::Method;
 use std::time::{Duration, Instant};
@@ -189,7 +189,7 @@ async fn a_client_that_does_not_read_is_cut_off() -> Result<()> {
         "hostile",
         "hostile",
         "[/]",
-        "timeout: 2s, responseBody: 1Gi, concurrency: 4, queue: 0",
+        "timeout: 5s, responseBody: 1Gi, concurrency: 4, queue: 0",
     )?;
     village.app("hello", "hello", "[/hello]", "")?;
     let host = village.start().await?;
@@ -202,7 +202,7 @@ async fn a_client_that_does_not_read_is_cut_off() -> Result<()> {
         silent.push(wire);
     }
     eventually("all places are taken", timely(), async || {
-        in_flight(&host, 4).await
+        in_flight(&host, "hostile", 4).await
     })
     .await?;
     let answer = host.client().get("/ok").await?;
@@ -212,7 +212,7 @@ async fn a_client_that_does_not_read_is_cut_off() -> Result<()> {
         "{answer}"
     );
     eventually("the places are free again", timely(), async || {
-        in_flight(&host, 0).await
+        in_flight(&host, "hostile", 0).await
     })
     .await?;
     assert_eq!(host.client().get("/ok").await?.text(), "ok");
@@ -229,22 +229,6 @@ async fn a_client_that_does_not_read_is_cut_off() -> Result<()> {
         4.0
     );
     Ok(())
-}
-
-async fn in_flight(host: &Host, wanted: u64) -> Result<(), String> {
-    let apps = host
-        .admin()
-        .get("/apps")
-        .await
-        .map_err(|error| format!("{error:#}"))?;
-    let apps = apps.json().as_array().cloned().unwrap_or_default();
-    let hostile = apps.iter().find(|app| app["appId"] == "hostile");
-    let now = hostile.map_or(0, |app| app["inFlight"].as_u64().unwrap_or_default());
-    if now == wanted {
-        Ok(())
-    } else {
-        Err(format!("{now} calls are in flight"))
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -351,13 +335,13 @@ async fn a_queue_that_is_full_refuses_at_once_and_says_when_to_come_again() -> R
         "hostile",
         "hostile",
         "[/]",
-        "concurrency: 2, queue: 2, timeout: 10s",
+        "concurrency: 2, queue: 2, timeout: 20s",
     )?;
     village.app("hello", "hello", "[/hello]", "")?;
     let host = village.start().await?;
     let neighbour = Neighbour::watch(host.client(), "/hello");
     let answers: Vec<_> = stream::iter(0..12)
-        .map(|_| host.client().get("/sleep?ms=1500"))
+        .map(|_| host.client().get("/sleep?ms=3000"))
         .buffer_unordered(12)
         .collect()
         .await;

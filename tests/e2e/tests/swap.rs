@@ -4,7 +4,7 @@ mod common;
 
 use anyhow::{Context, Result, ensure};
 use berth_e2e::{Answer, Client, Host, eventually, guest, timely};
-use common::{Village, dead_letters, publish};
+use common::{Village, dead_letters, in_flight, publish};
 use reqwest::Method;
 use std::{
     fs,
@@ -12,7 +12,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
 };
 use tokio::task::JoinSet;
 
@@ -316,15 +315,19 @@ async fn a_new_app_is_served_and_a_removed_one_is_gone() -> Result<()> {
 async fn a_call_in_flight_ends_with_the_guest_that_it_began_with() -> Result<()> {
     let village = Village::new()?;
     let version = |number: u64| {
-        let spec =
-            format!("  http: {{ paths: [/] }}\n  allow: {{ env: {{ VERSION: \"{number}\" }} }}");
+        let spec = format!(
+            "  http: {{ paths: [/] }}\n  limits: {{ timeout: 30s }}\n  allow: {{ env: {{ VERSION: \"{number}\" }} }}"
+        );
         village.folder.app("hostile", &guest("hostile")?, &spec)
     };
     version(1)?;
     let host = village.start().await?;
     let client = host.client().clone();
-    let slow = tokio::spawn(async move { client.get("/sleep?ms=4000").await });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let slow = tokio::spawn(async move { client.get("/sleep?ms=8000").await });
+    eventually("the call runs", timely(), async || {
+        in_flight(&host, "hostile", 1).await
+    })
+    .await?;
     version(2)?;
     host.client()
         .get_until("/env", |answer| answer.text() == "VERSION=2")

@@ -93,3 +93,17 @@ pub async fn dead_letters(host: &Host, topic: &str) -> Result<Vec<Value>, String
         .cloned()
         .ok_or_else(|| answer.to_string())
 }
+
+/// Whether that many calls of an app are in flight.
+pub async fn in_flight(host: &Host, app: &str, wanted: u64) -> Result<(), String> {
+    let apps = host.admin().get("/apps").await;
+    let apps = apps.map_err(|error| format!("{error:#}"))?.json();
+    let mut apps = apps.as_array().into_iter().flatten();
+    let found = apps.find(|found| found["appId"] == app);
+    let now = found.and_then(|found| found["inFlight"].as_u64());
+    if now == Some(wanted) {
+        Ok(())
+    } else {
+        Err(format!("{now:?} calls of {app} are in flight"))
+    }
+}
