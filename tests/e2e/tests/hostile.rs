@@ -18,12 +18,14 @@ const GROWTH_MAX: u64 = 400 * MIB;
 
 /// Calls one path again and again while the neighbour is watched.
 async fn calls_end(path: &str, guest: &str, status: u16, reason: &str) -> Result<()> {
+    let timeout = if reason == "wall-time" { "1s" } else { "30s" };
     let village = Village::new()?;
     village.app(
         "hostile",
         guest,
         "[/]",
-        "memory: 32Mi, cpuTime: 200ms, timeout: 1s, concurrency: 8, queue: 64",
+        // Eight loops on two cores use up their CPU time long before this one.
+        &format!("memory: 32Mi, cpuTime: 200ms, timeout: {timeout}, concurrency: 8, queue: 64"),
     )?;
     village.app("hello", "hello", "[/hello]", "")?;
     let host = village.start().await?;
@@ -292,6 +294,7 @@ async fn bodies_beyond_their_limits_are_refused() -> Result<()> {
         let request = host
             .client()
             .request(Method::POST, "/count")
+            .header("connection", "close")
             .body(vec![b'x'; bytes]);
         Answer::to(request).await
     };
@@ -307,6 +310,7 @@ async fn bodies_beyond_their_limits_are_refused() -> Result<()> {
     // Without a length the host has to count.
     let pieces = stream::iter(0..3).map(|_| anyhow::Ok(vec![b'x'; MIB as usize / 2]));
     let request = host.client().request(Method::POST, "/count");
+    let request = request.header("connection", "close");
     let counted = Answer::to(request.body(reqwest::Body::wrap_stream(pieces))).await?;
     assert_eq!(
         (counted.status, counted.reason()),
@@ -364,5 +368,23 @@ async fn a_queue_that_is_full_refuses_at_once_and_says_when_to_come_again() -> R
     // Two run and two wait.
     assert_eq!((slept, refused), (4, 8));
     neighbour.is_well().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_before_the_end_of_its_request_says_that_the_connection_ends() -> Result<()> {
+    let village = Village::new()?;
+    village.app("hostile", "hostile", "[/]", "requestBody: 1Mi")?;
+    let host = village.start().await?;
+    let mut wire = Wire::connect(host.client().address()).await?;
+    wire.send("POST /count HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2097152\r\n\r\nx")
+        .await?;
+    let head = wire.head().await?;
+    assert_eq!(
+        (head.status, head.header("berth-reason")),
+        (413, "request-body")
+    );
+    // Without it a client keeps the connection, and its next request is lost.
+    assert_eq!(head.header("connection"), "close");
     Ok(())
 }
