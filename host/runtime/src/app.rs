@@ -1,6 +1,8 @@
 //! An app in this host: what its calls share.
 
-use crate::{admission::Gate, egress::Egress, failure::Failure, logs::LogBudget};
+use crate::{
+    admission::Gate, egress::Egress, failure::Failure, idle::IdleInstances, logs::LogBudget,
+};
 use berth_blocks::{Blocks, Caller};
 use berth_resources::App;
 use metrics::{Counter, Histogram};
@@ -19,6 +21,7 @@ pub(crate) struct AppContext {
     pub(crate) blocks: Blocks,
     pub(crate) gate: Gate,
     pub(crate) egress: Egress,
+    pub(crate) idle: Arc<IdleInstances>,
     pub(crate) log_budget: Arc<LogBudget>,
     pub(crate) calls: AtomicU64,
     pub(crate) failures: AtomicU64,
@@ -27,7 +30,12 @@ pub(crate) struct AppContext {
 }
 
 impl AppContext {
-    pub(crate) fn new(app: App, blocks: Blocks, pool: Arc<Semaphore>) -> Self {
+    pub(crate) fn new(
+        app: App,
+        blocks: Blocks,
+        pool: Arc<Semaphore>,
+        idle: Arc<IdleInstances>,
+    ) -> Self {
         let labels = [
             ("namespace", app.namespace.to_string()),
             ("app", app.id.to_string()),
@@ -36,6 +44,7 @@ impl AppContext {
         Self {
             gate: Gate::new(limits.concurrency, limits.queue, pool),
             egress: Egress::new(&app.allow.outbound),
+            idle,
             log_budget: Arc::new(LogBudget::new(
                 app.namespace.clone(),
                 app.id.clone(),

@@ -9,7 +9,10 @@ use crate::{
 };
 use berth_blocks::Caller;
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use wasmtime::{
     PoolConcurrencyLimitError, Store, Trap,
     component::{Instance, InstancePre},
@@ -21,7 +24,7 @@ pub(crate) struct Guest {
     pub(crate) exports: ExportIndices,
     pre: InstancePre<GuestState>,
     /// Instances that may serve again (`instances.reuse`), the most recent last: it is the warmest.
-    idle: Mutex<Vec<Ready>>,
+    idle: Mutex<Vec<(Instant, Ready)>>,
 }
 
 /// An instance and its store.
@@ -50,7 +53,7 @@ impl Guest {
 
     /// A store for one call: of an idle instance if there is one.
     pub(crate) fn prepare(&self, caller: Arc<Caller>) -> Result<Prepared, Failure> {
-        if let Some(mut ready) = self.idle.lock().pop() {
+        if let Some((_, mut ready)) = self.idle.lock().pop() {
             ready.store.data_mut().serve(caller);
             return Ok(Prepared::Used(ready));
         }
@@ -65,7 +68,15 @@ impl Guest {
             Prepared::Used(ready) => return Ok(ready),
             Prepared::Fresh(store) => store,
         };
-        match self.pre.instantiate_async(&mut store).await {
+        let mut instance = self.pre.instantiate_async(&mut store).await;
+        if instance
+            .as_ref()
+            .is_err_and(|error| error.is::<PoolConcurrencyLimitError>())
+        {
+            self.context.idle.evict();
+            instance = self.pre.instantiate_async(&mut store).await;
+        }
+        match instance {
             Ok(instance) => Ok(Ready {
                 store,
                 instance,
@@ -83,14 +94,19 @@ impl Guest {
         if ready.served < limits.instances.reuse {
             let mut idle = self.idle.lock();
             if idle.len() < limits.limits.concurrency as usize {
-                idle.push(ready);
+                idle.push((Instant::now(), ready));
             }
         }
     }
 
-    /// Drops all idle instances.
-    pub(crate) fn retire(&self) {
-        self.idle.lock().clear();
+    /// Drops instances that have been idle for at least this long.
+    pub(crate) fn retire(&self, idle_min: Duration) {
+        let mut idle = self.idle.lock();
+        // The longest idle come first.
+        let kept = idle.partition_point(|(since, _)| since.elapsed() >= idle_min);
+        let retired: Vec<_> = idle.drain(..kept).collect();
+        drop(idle);
+        drop(retired);
     }
 
     pub(crate) fn http(&self) -> Result<&HttpExport, Failure> {

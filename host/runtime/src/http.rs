@@ -22,7 +22,7 @@ use std::{
     task::Poll,
     time::Instant,
 };
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use wasmtime_wasi_http::{
     WasiBody, WasiHttpView,
     p2::bindings::{exports::wasi::http::incoming_handler as http2, http::types::Scheme},
@@ -112,23 +112,17 @@ async fn head(
     run: &mut Run,
     mut receive: oneshot::Receiver<Result<Head, Failure>>,
 ) -> Result<(Head, bool), Failure> {
+    let silent = || Failure::NoResponse("the guest returned without setting a response".into());
     std::future::poll_fn(|context| {
         let ended = Pin::new(&mut *run).poll(context);
-        if let Poll::Ready(answer) = Pin::new(&mut receive).poll(context) {
-            let silent =
-                || Failure::NoResponse("the guest returned without setting a response".into());
-            return Poll::Ready(match (answer, ended) {
-                (Ok(answer), ended) => answer.map(|head| (head, ended.is_ready())),
-                (Err(_), Poll::Ready(Err(failure))) => Err(failure),
-                (Err(_), _) => Err(silent()),
-            });
-        }
-        match ended {
-            Poll::Ready(Err(failure)) => Poll::Ready(Err(failure)),
-            Poll::Ready(Ok(())) => Poll::Ready(Err(Failure::NoResponse(
-                "the guest returned without a response".into(),
-            ))),
-            Poll::Pending => Poll::Pending,
+        // Only the guest's own poll sends. Not `receive.poll`: it pretends to wait when the task's budget is used up.
+        match (receive.try_recv(), ended) {
+            (Ok(answer), ended) => Poll::Ready(answer.map(|head| (head, ended.is_ready()))),
+            (Err(_), Poll::Ready(Err(failure))) => Poll::Ready(Err(failure)),
+            (Err(_), Poll::Ready(Ok(()))) | (Err(TryRecvError::Closed), Poll::Pending) => {
+                Poll::Ready(Err(silent()))
+            }
+            (Err(TryRecvError::Empty), Poll::Pending) => Poll::Pending,
         }
     })
     .await
@@ -212,4 +206,38 @@ async fn call_p3(
     };
     let called = called.await;
     called.map_err(|error| classify(&error, store.data(), Failure::Trap))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{admission::Gate, meter::Meter};
+    use berth_resources::Limits;
+    use http_body_util::Empty;
+    use std::time::Duration;
+    use tokio::{sync::Semaphore, task::coop};
+
+    #[tokio::test]
+    async fn a_response_is_seen_by_a_task_that_has_used_up_its_budget() {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let gate = Gate::new(1, 0, Arc::new(Semaphore::new(1)));
+        let permit = gate.enter(deadline).await.unwrap();
+        let (send, receive) = oneshot::channel();
+        let guest = async move {
+            let body = Empty::new().map_err(|never| match never {});
+            let _ = send.send(Ok(Response::new(body.boxed_unsync())));
+            Ok(())
+        };
+        let cpu = Meter::new(&Limits::default()).cpu;
+        let mut run = Run::new(Box::pin(guest), cpu, deadline, permit);
+        std::future::poll_fn(|context| {
+            while let Poll::Ready(proceed) = coop::poll_proceed(context) {
+                proceed.made_progress();
+            }
+            Poll::Ready(())
+        })
+        .await;
+        let (_, finished) = head(&mut run, receive).await.unwrap();
+        assert!(finished);
+    }
 }

@@ -22,6 +22,7 @@ mod failure;
 mod guard;
 mod guest;
 mod http;
+mod idle;
 mod imports;
 mod instance;
 mod link;

@@ -5,6 +5,7 @@ use crate::{
     app::AppContext,
     cache::{Cache, Compiled},
     guest::Guest,
+    idle::IdleInstances,
     imports,
     instance::GuestState,
 };
@@ -114,6 +115,7 @@ pub(crate) struct Loader {
     pub(crate) linker: Linker<GuestState>,
     pub(crate) blocks: Blocks,
     pub(crate) pool: Arc<Semaphore>,
+    pub(crate) idle: Arc<IdleInstances>,
 }
 
 impl Loader {
@@ -156,8 +158,16 @@ impl Loader {
                 None,
             )
         })?;
-        let context = AppContext::new(app.clone(), self.blocks.clone(), self.pool.clone());
+        let context = AppContext::new(
+            app.clone(),
+            self.blocks.clone(),
+            self.pool.clone(),
+            self.idle.clone(),
+        );
         let guest = Arc::new(Guest::new(Arc::new(context), pre));
+        if app.instances.reuse > 1 {
+            self.idle.watch(&guest);
+        }
         if guest.exports.http.is_none() && guest.exports.subscriber.is_none() {
             return Err(no_exports(app, &self.engine, &component));
         }

@@ -6,7 +6,9 @@ use crate::{
     delivery, engine,
     failure::Failure,
     guest::classify,
-    http as guest_http, link,
+    http as guest_http,
+    idle::IdleInstances,
+    link,
     load::{LoadError, LoadedApp, Loader},
     run::Run,
 };
@@ -48,7 +50,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Makes the engine and its pool.
+    /// Makes the engine and its pool. Call it within a tokio runtime.
     ///
     /// # Errors
     /// The cache directory cannot be used, or the machine cannot hold the pool.
@@ -57,13 +59,16 @@ impl Runtime {
         let pool = Arc::new(Semaphore::new(options.instances as usize));
         let linker = link::linker(&engine)?;
         let cache = Cache::open(&options.cache_dir)?;
+        let idle = Arc::new(IdleInstances::default());
         let loader = Loader {
             engine,
             cache,
             linker,
             blocks: blocks.clone(),
             pool: pool.clone(),
+            idle: idle.clone(),
         };
+        tokio::spawn(IdleInstances::sweep(Arc::downgrade(&idle)));
         let runtime = Arc::new(Self {
             loader: Arc::new(loader),
             apps: ArcSwap::default(),
@@ -90,7 +95,7 @@ impl Runtime {
         let apps = apps.into_iter().map(|app| (target(&app), app)).collect();
         let before = self.apps.swap(Arc::new(apps));
         for app in before.values() {
-            app.guest().retire();
+            app.guest().retire(Duration::ZERO);
         }
     }
 
@@ -271,10 +276,12 @@ fn with_host(mut request: Request<Body>, caller: &Caller) -> Result<Request<Body
 
 /// The trace that a request belongs to: its own, or a new one.
 fn traceparent(request: &Request<Body>) -> Arc<str> {
-    let given = request
-        .headers()
-        .get("traceparent")
-        .and_then(|value| value.to_str().ok());
+    let given = request.headers().get("traceparent");
+    or_new(given.and_then(|value| value.to_str().ok()))
+}
+
+/// W3C trace context, version 00, has 55 characters.
+fn or_new(given: Option<&str>) -> Arc<str> {
     given
         .filter(|text| text.len() == 55 && text.is_ascii())
         .map_or_else(new_traceparent, Into::into)
@@ -356,7 +363,7 @@ impl Deliver for Runtime {
         let caller = Arc::new(Caller {
             namespace: target.namespace.clone(),
             app: target.app.clone(),
-            traceparent: message.traceparent.clone(),
+            traceparent: or_new(Some(&message.traceparent)),
             deadline: Instant::now() + app.app().limits.timeout,
         });
         delivery::deliver(app.guest(), caller, message).await
