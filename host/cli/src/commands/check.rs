@@ -67,9 +67,18 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
         sources.add(path, &args.namespace, None)?;
     }
     sources.add_flags(&args.resources_path, &args.config, &args.namespace);
-    let mut documents = Documents::read(&sources, &registry());
-    if !args.no_guests && !documents.has_errors() {
-        documents.findings.extend(guests(args, &documents)?);
+    let registry = registry();
+    let mut documents = Documents::read(&sources, &registry);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the async runtime")?;
+    let fit_to_load = !documents.has_errors();
+    let secrets = runtime.block_on(documents.check_secrets(&registry))?;
+    documents.add(secrets);
+    if !args.no_guests && fit_to_load {
+        let found = runtime.block_on(check_guests(&documents, &args.cache_dir()))?;
+        documents.add(found);
     }
     let findings = &documents.findings;
     match args.output {
@@ -82,16 +91,13 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Guests are compiled into the cache, so that a run that follows does not wait for it.
-fn guests(args: &Args, documents: &Documents) -> Result<Vec<Diagnostic>, Failure> {
-    let data_dir = Path::new(crate::args::DEFAULT_DATA_DIR);
-    let cache_dir = args.cache_dir.clone();
-    let cache_dir = cache_dir.unwrap_or_else(|| default_cache_dir(data_dir));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("starting the async runtime")?;
-    runtime.block_on(check_guests(documents, &cache_dir))
+impl Args {
+    /// Guests are compiled into the cache, so that a run that follows does not wait for it.
+    fn cache_dir(&self) -> PathBuf {
+        let data_dir = Path::new(crate::args::DEFAULT_DATA_DIR);
+        let given = self.cache_dir.clone();
+        given.unwrap_or_else(|| default_cache_dir(data_dir))
+    }
 }
 
 fn text(documents: &Documents) {

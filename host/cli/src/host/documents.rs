@@ -1,7 +1,12 @@
 //! The documents of a deployment, checked as far as that goes without opening anything.
 
 use super::Sources;
-use berth_blocks::{Block, check, embedded_defaults, registry::Registry};
+use crate::failure::Failure;
+use anyhow::Context;
+use berth_blocks::{
+    Block, OpenPlan, check, check_secrets, embedded_defaults,
+    registry::{Connections, Registry},
+};
 use berth_resources::{
     Component, Diagnostic, LoadOptions, Namespace, Resources, Severity, Subscription, did_you_mean,
     load,
@@ -40,13 +45,34 @@ impl Documents {
             .iter()
             .filter_map(|subscription| unserved(subscription, &resources.components));
         findings.extend(unserved);
-        findings.sort();
-        findings.dedup();
-        Self {
+        let mut documents = Self {
             defaults: resources.components.len() - written,
             resources,
-            findings,
-        }
+            findings: Vec::new(),
+        };
+        documents.add(findings);
+        documents
+    }
+
+    /// Whether every secret that a document refers to can be read. Opens the secret stores and nothing else.
+    pub async fn check_secrets(&self, registry: &Registry) -> Result<Vec<Diagnostic>, Failure> {
+        // A check leaves no data directory behind.
+        let data_dir = tempfile::tempdir().context("making a temporary directory")?;
+        let resources = &self.resources;
+        let plan = OpenPlan {
+            data_dir: data_dir.path().to_owned(),
+            connections: Connections::default(),
+            apps: resources.apps.clone(),
+            configurations: resources.configurations.clone(),
+        };
+        Ok(check_secrets(&resources.components, registry, &plan).await)
+    }
+
+    /// Adds findings of a later check.
+    pub fn add(&mut self, findings: Vec<Diagnostic>) {
+        self.findings.extend(findings);
+        self.findings.sort();
+        self.findings.dedup();
     }
 
     /// Whether something forbids deployment.
@@ -57,10 +83,15 @@ impl Documents {
     }
 }
 
-/// Namespaces that hold an app, and the default one.
+/// Namespaces that hold an app or a backend, and the default one.
 fn namespaces(resources: &Resources, default: &Namespace) -> BTreeSet<Namespace> {
-    let of_apps = resources.apps.iter().map(|app| app.namespace.clone());
-    of_apps.chain([default.clone()]).collect()
+    let of_apps = resources.apps.iter().map(|app| &app.namespace);
+    let of_components = resources
+        .components
+        .iter()
+        .map(|component| &component.namespace);
+    let all = of_apps.chain(of_components).chain([default]);
+    all.cloned().collect()
 }
 
 /// A subscription to a pub/sub backend that does not exist would never receive anything.

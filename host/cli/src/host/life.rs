@@ -62,7 +62,7 @@ fn report(outcome: &Outcome) {
         }
         Outcome::Refused(failure) => {
             for finding in failure.findings() {
-                let hint = finding.hint.as_deref().unwrap_or_default();
+                let hint = finding.hint.as_deref();
                 tracing::error!(place = %finding.origin, hint, "{}", finding.message);
             }
             tracing::error!("change refused, what ran before keeps running: {failure}");
