@@ -11,6 +11,7 @@ mod listener;
 mod path;
 mod request;
 mod routes;
+mod unread;
 
 pub use listener::{Ingress, IngressOptions, ServingIngress};
 pub use request::Answer;

@@ -3,13 +3,13 @@
 use super::{
     headers,
     routes::{Match, RouteTable},
+    unread::Unread,
 };
 use crate::reply::Refusal;
 use arc_swap::ArcSwap;
 use berth_blocks::invocation::{Body, Target};
 use berth_runtime::{DeadlineGuard, Runtime};
 use http::{Request, Response, StatusCode, Version, header};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::sync::Arc;
 
@@ -60,6 +60,17 @@ pub(crate) struct Handler<A> {
 impl<A: Answer> Handler<A> {
     /// Answers one request of a client.
     pub async fn handle(&self, request: Request<Incoming>, guard: DeadlineGuard) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let (body, unread) = Unread::watch(head.version, body);
+        let request = Request::from_parts(head, body);
+        let mut response = self.answer(request, guard).await;
+        if let Some(unread) = unread {
+            unread.announce(response.headers_mut());
+        }
+        response
+    }
+
+    async fn answer(&self, mut request: Request<Body>, guard: DeadlineGuard) -> Response<Body> {
         let routes = self.routes.load_full();
         let target = match route(&routes, &request) {
             Ok(target) => target,
@@ -69,7 +80,6 @@ impl<A: Answer> Handler<A> {
                 return refusal.response();
             }
         };
-        let mut request = request.map(|body| body.map_err(Into::into).boxed_unsync());
         headers::admit(request.headers_mut());
         request.extensions_mut().insert(guard);
         self.apps.answer(target, request).await

@@ -32,6 +32,10 @@ impl Answer for Echo {
             self.waiting.fetch_add(1, Ordering::SeqCst);
             self.release.acquire().await.unwrap().forget();
         }
+        if path == "/early" {
+            let body = Full::default().map_err(|never| match never {});
+            return Response::new(body.boxed_unsync());
+        }
         let traced = request.headers().contains_key("traceparent");
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let text = format!("{} {path} body={} traced={traced}", target.app, body.len());
@@ -124,6 +128,26 @@ async fn a_head_over_the_limit_is_answered_with_431() {
     let request = format!("GET / HTTP/1.1\r\nhost: x\r\nx-long: {long}\r\n\r\n");
     let answer = transcript(&ingress, &request).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+/// The head of the answer to a request that may not be whole.
+async fn head(ingress: &ServingIngress, request: &str) -> String {
+    let mut stream = send(ingress, request).await;
+    let mut buffer = [0; 1024];
+    let size = stream.read(&mut buffer).await.unwrap();
+    String::from_utf8_lossy(&buffer[..size]).into_owned()
+}
+
+#[tokio::test]
+async fn an_answer_before_the_end_of_its_request_says_that_the_connection_ends() {
+    let (ingress, _) = start(IngressOptions::default());
+    for path in ["/early", "/on-order"] {
+        let cut = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc");
+        let head = head(&ingress, &cut).await;
+        assert!(head.contains("connection: close"), "{path}: {head}");
+    }
+    let whole = "POST /read HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc";
+    assert!(!head(&ingress, whole).await.contains("connection: close"));
 }
 
 #[tokio::test]
