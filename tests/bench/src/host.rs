@@ -104,6 +104,8 @@ fn run(settings: &Settings, what: &Path, data: &Path, path: &str) -> Result<Serv
         .arg(what)
         .arg("--data-dir")
         .arg(data.join("data"))
+        .arg("--cache-dir")
+        .arg(data.join("cache"))
         .args(["--listen", &address.to_string()])
         .args(["--admin", "127.0.0.1:0"])
         .args(["--log-level", "warn"]);
