@@ -1,4 +1,8 @@
 //! What a deployment says about guests that cannot run.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails like the test itself"
+)]
 
 use berth_blocks::Blocks;
 use berth_resources::{Allow, App, Instances, Limits, Origin};
