@@ -18,7 +18,7 @@ fn it_says_its_version() {
 #[test]
 fn arguments_that_it_does_not_know_are_wrong_input() {
     let output = Command::new(env!("CARGO_BIN_EXE_berth"))
-        .arg("rnu")
+        .arg("runn")
         .output()
         .expect("the binary is there");
     assert_eq!(output.status.code(), Some(2));
