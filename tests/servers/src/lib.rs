@@ -1,0 +1,18 @@
+//! Private servers for tests: each with its own port and data directory, to be killed, frozen and cut off at will.
+//!
+//! Common to all: [`Process`] (the server), [`Proxy`] (the network before it), [`program()`] (where it is installed) and
+//! [`free_port`]. A module per server knows how that one is configured and when it is ready.
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "for tests: what goes wrong ends the test"
+)]
+
+mod port;
+mod process;
+mod program;
+mod proxy;
+
+pub use port::free_port;
+pub use process::Process;
+pub use program::program;
+pub use proxy::Proxy;
