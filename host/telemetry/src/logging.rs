@@ -5,7 +5,9 @@ use anyhow::Context;
 use std::{io::IsTerminal, str::FromStr};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
-    EnvFilter, Layer, filter::FilterExt, filter::filter_fn, layer::SubscriberExt,
+    EnvFilter, Layer,
+    filter::{FilterExt, LevelFilter, filter_fn},
+    layer::SubscriberExt,
     util::SubscriberInitExt,
 };
 
@@ -103,8 +105,11 @@ pub fn init_logging(options: LogOptions) -> anyhow::Result<LogGuard> {
     let spans = from_env.is_some() || options.level == LogLevel::Debug;
     let directives = from_env.unwrap_or_else(|| options.level.directives());
     let filter = EnvFilter::try_new(&directives)
-        .with_context(|| format!("reading the log filter `{directives}`"))?
-        .and(filter_fn(move |metadata| spans || metadata.is_event()));
+        .with_context(|| format!("reading the log filter `{directives}`"))?;
+    // Without this hint every trace event of every library, and of `log`, would be asked about anew.
+    let most_verbose = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
+    let spans = filter_fn(move |metadata| spans || metadata.is_event());
+    let filter = filter.and(spans.with_max_level_hint(most_verbose));
     let (writer, worker) = NonBlockingBuilder::default()
         .buffered_lines_limit(BUFFERED_LINES_MAX)
         .lossy(true)

@@ -1,7 +1,12 @@
 //! W3C trace context: the `traceparent` header, version 00.
 
-use rand::RngExt;
-use std::{fmt, str::FromStr};
+use rand::{RngExt, rngs::SmallRng};
+use std::{cell::RefCell, fmt, str::FromStr};
+
+thread_local! {
+    /// Identifiers must differ, not be hard to guess: every request that brings none gets a trace.
+    static RANDOM: RefCell<SmallRng> = RefCell::new(rand::make_rng());
+}
 
 /// Identity of a request across processes: `00-<trace id>-<parent id>-<flags>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +27,9 @@ impl Traceparent {
     /// A new trace, marked as sampled, so that a tracer further down keeps it.
     #[must_use]
     pub fn generate() -> Self {
-        let mut rng = rand::rng();
+        let (mut trace_id, mut parent_id): ([u8; 16], [u8; 8]) =
+            RANDOM.with_borrow_mut(|random| (random.random(), random.random()));
         // A zero ID means "none" in the standard; setting one bit rules it out.
-        let mut trace_id: [u8; 16] = rng.random();
-        let mut parent_id: [u8; 8] = rng.random();
         trace_id[15] |= 1;
         parent_id[7] |= 1;
         Self {

@@ -6,8 +6,8 @@
 use berth_telemetry::Traceparent;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-const TRACEPARENT: &str = "traceparent";
-const TRACESTATE: &str = "tracestate";
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Headers of the connection that have a name of their own. `te` and `trailer` are among them; `transfer-encoding` has
 /// been consumed by the server.
@@ -79,7 +79,7 @@ fn is_end_to_end(name: &HeaderName) -> bool {
 }
 
 fn trace(headers: &mut HeaderMap) {
-    let mut given = headers.get_all(TRACEPARENT).iter();
+    let mut given = headers.get_all(&TRACEPARENT).iter();
     let valid = match (given.next(), given.next()) {
         (Some(value), None) => Traceparent::is_valid(value.as_bytes()),
         _ => false,
@@ -88,10 +88,10 @@ fn trace(headers: &mut HeaderMap) {
         return;
     }
     // The state belongs to the trace that is not continued.
-    headers.remove(TRACESTATE);
+    headers.remove(&TRACESTATE);
     let made = Traceparent::generate().to_bytes();
     if let Ok(value) = HeaderValue::from_bytes(&made) {
-        headers.insert(TRACEPARENT, value);
+        headers.insert(TRACEPARENT.clone(), value);
     }
 }
 
