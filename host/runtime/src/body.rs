@@ -1,12 +1,20 @@
 //! Bodies with a limit: of a request on its way in, of a response on its way out while its guest still works.
 
-use crate::{app::AppContext, failure::Failure, guard::Watched, run::Run};
-use berth_blocks::{Caller, invocation::BodyError};
+use crate::{
+    app::AppContext,
+    failure::Failure,
+    guard::{DeadlineGuard, Watched},
+    run::{Driven, Run},
+};
+use berth_blocks::{
+    Caller,
+    invocation::{self, BodyError},
+};
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use std::{
-    future::Future,
+    collections::VecDeque,
     pin::Pin,
     sync::{
         Arc,
@@ -110,13 +118,75 @@ pub(crate) struct GuestBody {
     pub(crate) left: u64,
     pub(crate) app: Arc<AppContext>,
     pub(crate) caller: Arc<Caller>,
-    pub(crate) _watched: Option<Watched>,
+    /// What [`gather`](Self::gather) fetched and could not keep to itself.
+    gathered: VecDeque<Frame<Bytes>>,
+    /// Ends the connection of a client that does not read; set when the body turns out to be a stream.
+    watched: Option<Watched>,
 }
 
+/// Bytes of an answer that are waited for before any of it is sent.
+const GATHER_MAX: usize = 64 << 10;
+
 impl GuestBody {
+    pub(crate) fn new(
+        body: WasiBody,
+        run: Option<Run>,
+        limit: u64,
+        app: Arc<AppContext>,
+        caller: Arc<Caller>,
+    ) -> Self {
+        Self {
+            body,
+            run,
+            left: limit,
+            app,
+            caller,
+            gathered: VecDeque::new(),
+            watched: None,
+        }
+    }
+
+    /// Fetches what the guest writes before it first waits for something. Most answers end there: they need no stream,
+    /// have a known length, and a guest that fails meanwhile still gets a status.
+    ///
+    /// # Errors
+    /// Why the guest stopped.
+    pub(crate) async fn gather(
+        mut self,
+        guard: Option<&DeadlineGuard>,
+    ) -> Result<invocation::Body, Failure> {
+        let mut size = 0;
+        let ended = std::future::poll_fn(|context| {
+            while size < GATHER_MAX {
+                match self.poll_part(context) {
+                    Poll::Pending => return Poll::Ready(Ok(false)),
+                    Poll::Ready(None) => return Poll::Ready(Ok(true)),
+                    Poll::Ready(Some(Err(failure))) => return Poll::Ready(Err(failure)),
+                    Poll::Ready(Some(Ok(frame))) => {
+                        let streams = frame.is_trailers();
+                        size += frame.data_ref().map_or(0, Bytes::len);
+                        self.gathered.push_back(frame);
+                        if streams {
+                            break;
+                        }
+                    }
+                }
+            }
+            Poll::Ready(Ok(false))
+        });
+        if ended.await? {
+            self.finish_in_background();
+            return Ok(whole(std::mem::take(&mut self.gathered)));
+        }
+        self.watched = guard.map(|guard| guard.enter(self.caller.deadline));
+        Ok(self.boxed_unsync())
+    }
+
     /// The guest may work on after the last byte; it keeps its place and its limits while it does.
     fn finish_in_background(&mut self) {
-        let Some(run) = self.run.take() else { return };
+        let Some(run) = self.run.take().filter(|run| !run.is_finished()) else {
+            return;
+        };
         let (app, caller) = (self.app.clone(), self.caller.clone());
         tokio::spawn(async move {
             if let Err(failure) = run.await {
@@ -125,11 +195,66 @@ impl GuestBody {
         });
     }
 
-    fn fail(&mut self, failure: Failure) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.run = None;
-        self.app.record(&failure, &self.caller);
-        Poll::Ready(Some(Err(failure.message(&self.app.app.limits).into())))
+    /// What the guest has written; drives it while there is nothing.
+    fn poll_body(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let body = &mut self.body;
+        let mut look = |context: &mut Context<'_>| {
+            let polled = Pin::new(&mut *body).poll_frame(context);
+            polled.map_err(|error| Failure::NoResponse(format!("response body: {error}")))
+        };
+        let Some(run) = self.run.as_mut() else {
+            return look(context);
+        };
+        match std::task::ready!(run.drive(context, &mut look)) {
+            // A guest that stopped breaks its body off: the reason is its own.
+            Driven::Found(Some(Err(broken))) => {
+                Poll::Ready(Some(Err(run.take_failure().unwrap_or(broken))))
+            }
+            Driven::Found(frame) => Poll::Ready(frame),
+            Driven::Ended(Ok(())) => {
+                self.run = None;
+                look(context)
+            }
+            Driven::Ended(Err(failure)) => Poll::Ready(Some(Err(failure))),
+        }
     }
+
+    /// The next frame that is within the limit.
+    fn poll_part(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let part = std::task::ready!(self.poll_body(context)).map(|frame| {
+            let frame = frame?;
+            let size = frame.data_ref().map_or(0, |data| data.remaining() as u64);
+            self.left = self.left.checked_sub(size).ok_or(Failure::ResponseBody)?;
+            Ok(frame)
+        });
+        if matches!(part, Some(Err(_))) {
+            self.run = None;
+        }
+        Poll::Ready(part)
+    }
+}
+
+/// A body whose frames are all there.
+fn whole(mut frames: VecDeque<Frame<Bytes>>) -> invocation::Body {
+    let mut data = || frames.pop_front().and_then(|frame| frame.into_data().ok());
+    let mut body = data().unwrap_or_default();
+    if let Some(second) = data() {
+        let mut joined = BytesMut::from(body);
+        joined.extend_from_slice(&second);
+        while let Some(next) = data() {
+            joined.extend_from_slice(&next);
+        }
+        body = joined.freeze();
+    }
+    Full::new(body)
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 impl Body for GuestBody {
@@ -140,40 +265,24 @@ impl Body for GuestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(run) = self.run.as_mut()
-            && let Poll::Ready(ended) = Pin::new(run).poll(context)
-        {
-            self.run = None;
-            if let Err(failure) = ended {
-                return self.fail(failure);
-            }
+        if let Some(frame) = self.gathered.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
         }
-        match Pin::new(&mut self.body).poll_frame(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(None) => {
+        match std::task::ready!(self.poll_part(context)) {
+            None => {
                 self.finish_in_background();
                 Poll::Ready(None)
             }
-            Poll::Ready(Some(Err(error))) => {
-                self.fail(Failure::NoResponse(format!("response body: {error}")))
-            }
-            Poll::Ready(Some(Ok(frame))) => {
-                let size = frame.data_ref().map_or(0, |data| data.remaining() as u64);
-                match self.left.checked_sub(size) {
-                    Some(left) => self.left = left,
-                    None => return self.fail(Failure::ResponseBody),
-                }
-                Poll::Ready(Some(Ok(frame)))
+            Some(Ok(frame)) => Poll::Ready(Some(Ok(frame))),
+            Some(Err(failure)) => {
+                self.app.record(&failure, &self.caller);
+                Poll::Ready(Some(Err(failure.message(&self.app.app.limits).into())))
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.run.is_none() && self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.run.is_none() && self.gathered.is_empty() && self.body.is_end_stream()
     }
 }
 

@@ -17,6 +17,7 @@ use wasmtime::{
     PoolConcurrencyLimitError, Store, Trap,
     component::{Instance, InstancePre},
 };
+use wasmtime_wasi_http::p2::bindings::exports::wasi::http::incoming_handler as http2;
 
 /// A guest of one app, ready to be called.
 pub(crate) struct Guest {
@@ -31,6 +32,8 @@ pub(crate) struct Guest {
 pub(crate) struct Ready {
     pub(crate) store: Store<GuestState>,
     pub(crate) instance: Instance,
+    /// The HTTP export, once it has been looked up.
+    pub(crate) http: Option<http2::Guest>,
     served: u32,
 }
 
@@ -80,6 +83,7 @@ impl Guest {
             Ok(instance) => Ok(Ready {
                 store,
                 instance,
+                http: None,
                 served: 0,
             }),
             Err(error) if error.is::<PoolConcurrencyLimitError>() => Err(Failure::Overloaded),

@@ -7,19 +7,17 @@ use crate::{
     guard::DeadlineGuard,
     guest::{Guest, Prepared, Ready, classify},
     instance::GuestState,
-    run::Run,
+    run::{Driven, Run},
 };
 use berth_blocks::{Caller, invocation::Body};
 use http::{HeaderMap, Request, Response, header};
-use http_body_util::BodyExt;
 use std::{
-    future::Future,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::Poll,
+    task::{Context, Poll},
     time::Instant,
 };
 use tokio::sync::oneshot::{self, error::TryRecvError};
@@ -55,22 +53,18 @@ pub(crate) async fn handle(
 
     let outcome = head(&mut run, receive).await;
     context.took(began);
-    let (head, finished) = outcome.map_err(|failure| exceeded(&too_large).unwrap_or(failure))?;
+    let head = outcome.map_err(|failure| exceeded(&too_large).unwrap_or(failure))?;
     if let Some(failure) = exceeded(&too_large) {
         return Err(failure);
     }
-    let left = allowed(&head, limits.response_body.0)?;
-    Ok(head.map(|body| {
-        GuestBody {
-            body,
-            run: (!finished).then_some(run),
-            left,
-            app: context.clone(),
-            _watched: guard.map(|guard| guard.enter(caller.deadline)),
-            caller,
-        }
-        .boxed_unsync()
-    }))
+    let limit = allowed(&head, limits.response_body.0)?;
+    let (parts, body) = head.into_parts();
+    let run = (!run.is_finished()).then_some(run);
+    let body = GuestBody::new(body, run, limit, context.clone(), caller);
+    let body = body.gather(guard.as_ref()).await;
+    // A body that is too large may show while the guest reads it and answers.
+    let body = body.map_err(|failure| exceeded(&too_large).unwrap_or(failure))?;
+    Ok(Response::from_parts(parts, body))
 }
 
 /// Refuses a body that is announced as too large; counts one that is not announced.
@@ -107,25 +101,24 @@ fn allowed(head: &Head, limit: u64) -> Result<u64, Failure> {
     }
 }
 
-/// Drives the guest until its response head is there; tells whether the guest has finished as well.
+/// Drives the guest until its response head is there.
 async fn head(
     run: &mut Run,
     mut receive: oneshot::Receiver<Result<Head, Failure>>,
-) -> Result<(Head, bool), Failure> {
+) -> Result<Head, Failure> {
     let silent = || Failure::NoResponse("the guest returned without setting a response".into());
-    std::future::poll_fn(|context| {
-        let ended = Pin::new(&mut *run).poll(context);
-        // Only the guest's own poll sends. Not `receive.poll`: it pretends to wait when the task's budget is used up.
-        match (receive.try_recv(), ended) {
-            (Ok(answer), ended) => Poll::Ready(answer.map(|head| (head, ended.is_ready()))),
-            (Err(_), Poll::Ready(Err(failure))) => Poll::Ready(Err(failure)),
-            (Err(_), Poll::Ready(Ok(()))) | (Err(TryRecvError::Closed), Poll::Pending) => {
-                Poll::Ready(Err(silent()))
-            }
-            (Err(TryRecvError::Empty), Poll::Pending) => Poll::Pending,
-        }
-    })
-    .await
+    // Only the guest's own poll sends. Not `receive.poll`: it pretends to wait when the task's budget is used up.
+    let mut look = |_: &mut Context<'_>| match receive.try_recv() {
+        Ok(answer) => Poll::Ready(answer),
+        Err(TryRecvError::Closed) => Poll::Ready(Err(silent())),
+        Err(TryRecvError::Empty) => Poll::Pending,
+    };
+    let driven = std::future::poll_fn(|context| run.drive(context, &mut look)).await;
+    match driven {
+        // A guest that stopped gives no answer either: the reason is its own.
+        Driven::Found(answer) => answer.map_err(|silent| run.take_failure().unwrap_or(silent)),
+        Driven::Ended(ended) => Err(ended.err().unwrap_or_else(silent)),
+    }
 }
 
 /// The whole life of one call: instantiate, call, keep the instance for another.
@@ -152,10 +145,16 @@ async fn call_p2(
     answer: Answer,
 ) -> Result<(), Failure> {
     let Ready {
-        store, instance, ..
+        store,
+        instance,
+        http,
+        ..
     } = ready;
     let called = async {
-        let handler = indices.load(&mut *store, instance)?;
+        let handler = match http {
+            Some(handler) => handler,
+            none => none.insert(indices.load(&mut *store, instance)?),
+        };
         let mut view = store.data_mut().http();
         let request = view.new_incoming_request(Scheme::Http, request)?;
         let outparam = view.new_response_outparam_from_callback(move |response| {
@@ -213,7 +212,7 @@ mod tests {
     use super::*;
     use crate::{admission::Gate, meter::Meter};
     use berth_resources::Limits;
-    use http_body_util::Empty;
+    use http_body_util::{BodyExt, Empty};
     use std::time::Duration;
     use tokio::{sync::Semaphore, task::coop};
 
@@ -237,7 +236,7 @@ mod tests {
             Poll::Ready(())
         })
         .await;
-        let (_, finished) = head(&mut run, receive).await.unwrap();
-        assert!(finished);
+        head(&mut run, receive).await.unwrap();
+        assert!(run.is_finished());
     }
 }
