@@ -16,7 +16,12 @@ mod registry;
 mod ui;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// A request makes a hundred small allocations on one thread and frees some of them on another.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     panic::install_hook();

@@ -1,4 +1,7 @@
-//! The one wasmtime engine of a host: pool, copy-on-write images, epochs.
+//! The wasmtime engines of a host: pool, copy-on-write images, epochs.
+//!
+//! Two, since what WASI 0.3 needs (several calls at work in one instance) costs every host call of a WASI 0.2 guest a
+//! tenth of its time.
 //!
 //! The settings here decide what a request costs (the pool with resident pages and `pagemap_scan` is worth a factor of
 //! three) and are part of every compiled guest: changing one recompiles all of them.
@@ -12,9 +15,19 @@ pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 /// Largest memory of a guest, whatever its manifest says.
 const MEMORY_MAX: usize = 4 << 30;
 
+/// What the guests of an engine may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Concurrency {
+    /// One call at a time in an instance: WASI 0.2.
+    Plain,
+    /// Asynchronous functions of the component model: WASI 0.3.
+    Asynchronous,
+}
+
 /// An engine whose pool holds this many instances at the same time.
-pub(crate) fn engine(instances: u32) -> anyhow::Result<Engine> {
+pub(crate) fn engine(instances: u32, concurrency: Concurrency) -> anyhow::Result<Engine> {
     let mut config = base();
+    config.concurrency_support(concurrency == Concurrency::Asynchronous);
     if address_space_is_large() {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
     }

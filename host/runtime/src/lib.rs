@@ -30,6 +30,7 @@ mod load;
 mod logs;
 mod meter;
 mod outgoing;
+mod platform;
 mod run;
 mod runtime;
 

@@ -2,6 +2,7 @@
 
 use crate::{
     bindings::{berth, draft2, standards},
+    engine::Concurrency,
     instance::GuestState,
 };
 use wasmtime::{
@@ -10,20 +11,25 @@ use wasmtime::{
 };
 
 /// The linker of ordinary instances.
-pub(crate) fn linker(engine: &Engine) -> anyhow::Result<Linker<GuestState>> {
+pub(crate) fn linker(
+    engine: &Engine,
+    concurrency: Concurrency,
+) -> anyhow::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
-    wasi(&mut linker)?;
+    wasi(&mut linker, concurrency)?;
     blocks(&mut linker)?;
     standard_blocks(&mut linker)?;
     Ok(linker)
 }
 
-/// All of WASI, both versions: every language's runtime imports it. What is not granted answers with WASI's denial.
-fn wasi(linker: &mut Linker<GuestState>) -> anyhow::Result<()> {
+/// All of WASI: every language's runtime imports it. What is not granted answers with WASI's denial.
+fn wasi(linker: &mut Linker<GuestState>, concurrency: Concurrency) -> anyhow::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-    wasmtime_wasi::p3::add_to_linker(linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    if concurrency == Concurrency::Asynchronous {
+        wasmtime_wasi::p3::add_to_linker(linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    }
     Ok(())
 }
 

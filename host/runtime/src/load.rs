@@ -7,7 +7,7 @@ use crate::{
     guest::Guest,
     idle::IdleInstances,
     imports,
-    instance::GuestState,
+    platform::Platforms,
 };
 use berth_blocks::Blocks;
 use berth_resources::{App, ByteSize, Diagnostic, Severity};
@@ -17,10 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
-use wasmtime::{
-    Engine,
-    component::{Component, Linker},
-};
+use wasmtime::{Engine, component::Component};
 
 /// Why an app cannot run: every problem at once.
 #[derive(Debug, Clone)]
@@ -110,9 +107,8 @@ impl LoadedApp {
 
 /// What loading needs of the host.
 pub(crate) struct Loader {
-    pub(crate) engine: Engine,
+    pub(crate) platforms: Platforms,
     pub(crate) cache: Cache,
-    pub(crate) linker: Linker<GuestState>,
     pub(crate) blocks: Blocks,
     pub(crate) pool: Arc<Semaphore>,
     pub(crate) idle: Arc<IdleInstances>,
@@ -130,34 +126,36 @@ impl Loader {
             )
         })?;
         check_format(app, &bytes)?;
-        let Compiled {
-            component,
-            from_cache,
-        } = self
-            .cache
-            .component(&self.engine, &bytes)
-            .map_err(|error| {
-                one(
-                    app,
-                    format!(
-                        "guest `{}` does not compile: {error:#}",
-                        app.guest.display()
-                    ),
-                    None,
-                )
-            })?;
-        self.check_imports(app, &component)?;
-        check_memory(app, &component)?;
-        let pre = self.linker.instantiate_pre(&component).map_err(|error| {
+        let compiled = self.platforms.compile(&self.cache, &bytes);
+        let (platform, compiled) = compiled.map_err(|error| {
             one(
                 app,
                 format!(
-                    "guest `{}` cannot be linked: {error:#}",
+                    "guest `{}` does not compile: {error:#}",
                     app.guest.display()
                 ),
                 None,
             )
         })?;
+        let Compiled {
+            component,
+            from_cache,
+        } = compiled;
+        self.check_imports(app, &platform.engine, &component)?;
+        check_memory(app, &component)?;
+        let pre = platform
+            .linker
+            .instantiate_pre(&component)
+            .map_err(|error| {
+                one(
+                    app,
+                    format!(
+                        "guest `{}` cannot be linked: {error:#}",
+                        app.guest.display()
+                    ),
+                    None,
+                )
+            })?;
         let context = AppContext::new(
             app.clone(),
             self.blocks.clone(),
@@ -169,7 +167,7 @@ impl Loader {
             self.idle.watch(&guest);
         }
         if guest.exports.http.is_none() && guest.exports.subscriber.is_none() {
-            return Err(no_exports(app, &self.engine, &component));
+            return Err(no_exports(app, &platform.engine, &component));
         }
         Ok(LoadedApp(Arc::new(Inner {
             guest,
@@ -178,8 +176,13 @@ impl Loader {
         })))
     }
 
-    fn check_imports(&self, app: &App, component: &Component) -> Result<(), LoadError> {
-        let unserved = imports::unserved(&self.engine, component, app, &self.blocks);
+    fn check_imports(
+        &self,
+        app: &App,
+        engine: &Engine,
+        component: &Component,
+    ) -> Result<(), LoadError> {
+        let unserved = imports::unserved(engine, component, app, &self.blocks);
         if unserved.is_empty() {
             return Ok(());
         }

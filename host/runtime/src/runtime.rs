@@ -3,13 +3,13 @@
 use crate::{
     bindings::berth::exports::subscriptions as wit,
     cache::Cache,
-    delivery, engine,
+    delivery,
     failure::Failure,
     guest::classify,
     http as guest_http,
     idle::IdleInstances,
-    link,
     load::{LoadError, LoadedApp, Loader},
+    platform::Platforms,
     run::Run,
 };
 use arc_swap::ArcSwap;
@@ -50,20 +50,18 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Makes the engine and its pool. Call it within a tokio runtime.
+    /// Makes the engine for most guests and its pool. Call it within a tokio runtime.
     ///
     /// # Errors
     /// The cache directory cannot be used, or the machine cannot hold the pool.
     pub fn new(options: &RuntimeOptions, blocks: Blocks) -> anyhow::Result<Arc<Self>> {
-        let engine = engine::engine(options.instances)?;
+        let platforms = Platforms::new(options.instances)?;
         let pool = Arc::new(Semaphore::new(options.instances as usize));
-        let linker = link::linker(&engine)?;
         let cache = Cache::open(&options.cache_dir)?;
         let idle = Arc::new(IdleInstances::default());
         let loader = Loader {
-            engine,
+            platforms,
             cache,
-            linker,
             blocks: blocks.clone(),
             pool: pool.clone(),
             idle: idle.clone(),

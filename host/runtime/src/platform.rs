@@ -1,0 +1,76 @@
+//! An engine with everything that its guests may import, and which of the two a guest runs on.
+
+use crate::{
+    cache::{Cache, Compiled},
+    engine::{self, Concurrency},
+    instance::GuestState,
+    link,
+};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use wasmtime::{Engine, component::Linker};
+
+/// An engine and its linker.
+pub(crate) struct Platform {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<GuestState>,
+}
+
+impl Platform {
+    fn new(instances: u32, concurrency: Concurrency) -> anyhow::Result<Self> {
+        let engine = engine::engine(instances, concurrency)?;
+        let linker = link::linker(&engine, concurrency)?;
+        Ok(Self { engine, linker })
+    }
+}
+
+/// The platforms of a host.
+pub(crate) struct Platforms {
+    plain: Arc<Platform>,
+    /// Made for the first guest that needs it.
+    asynchronous: Mutex<Option<Arc<Platform>>>,
+    instances: u32,
+}
+
+impl Platforms {
+    /// Each with a pool for this many instances.
+    pub(crate) fn new(instances: u32) -> anyhow::Result<Self> {
+        Ok(Self {
+            plain: Arc::new(Platform::new(instances, Concurrency::Plain)?),
+            asynchronous: Mutex::default(),
+            instances,
+        })
+    }
+
+    /// Compiles a guest, or takes it from the cache, for the platform that it needs.
+    pub(crate) fn compile(
+        &self,
+        cache: &Cache,
+        guest: &[u8],
+    ) -> anyhow::Result<(Arc<Platform>, Compiled)> {
+        if !names_wasi_0_3(guest)
+            && let Ok(compiled) = cache.component(&self.plain.engine, guest)
+        {
+            return Ok((self.plain.clone(), compiled));
+        }
+        // Asynchronous functions without any of WASI 0.3 are possible, too: the plain engine refuses them.
+        let platform = self.asynchronous()?;
+        let compiled = cache.component(&platform.engine, guest)?;
+        Ok((platform, compiled))
+    }
+
+    fn asynchronous(&self) -> anyhow::Result<Arc<Platform>> {
+        let mut made = self.asynchronous.lock();
+        if let Some(platform) = &*made {
+            return Ok(platform.clone());
+        }
+        let platform = Arc::new(Platform::new(self.instances, Concurrency::Asynchronous)?);
+        *made = Some(platform.clone());
+        Ok(platform)
+    }
+}
+
+/// Whether a name such as `wasi:http/types@0.3.0` occurs. Where it means something else, nothing but speed is lost.
+fn names_wasi_0_3(guest: &[u8]) -> bool {
+    memchr::memmem::find(guest, b"@0.3.").is_some()
+}
