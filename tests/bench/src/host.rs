@@ -17,21 +17,13 @@ use std::{
 /// Limits that no measurement reaches.
 const LIMITS: &str = "{ cpuTime: 10m, timeout: 10m, concurrency: 1000 }";
 
-/// Builds the binary as users get it, so that never an older one is measured.
-pub fn build() -> Result<PathBuf> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(paths::root())
-        .args(["build", "--quiet", "--release", "--package", "berth"]);
-    let status = cargo.status().context("starting cargo")?;
-    if !status.success() {
-        bail!("building berth failed: {status}");
-    }
+/// The binary that was built together with the benchmarks.
+pub fn beside_the_benchmarks() -> Result<PathBuf> {
     let bench = env::current_exe().context("finding the benchmarks' own binary")?;
     let binary = bench.with_file_name("berth");
     if !binary.is_file() {
         bail!(
-            "{} is missing; run the benchmarks in the release profile:\n  cargo xtask bench",
+            "{} is missing; this line builds it and runs the benchmarks:\n  cargo xtask bench",
             binary.display()
         );
     }

@@ -53,7 +53,7 @@ struct Arguments {
     /// Write the results as JSON, too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Measure this binary and do not build one.
+    /// Measure this binary, not the one that was built with the benchmarks.
     #[arg(long, value_name = "FILE")]
     berth: Option<PathBuf>,
 }
@@ -88,7 +88,7 @@ fn bench(arguments: &Arguments) -> Result<()> {
     println!("{machine}\n");
     let berth = match &arguments.berth {
         Some(binary) => binary.clone(),
-        None => host::build()?,
+        None => host::beside_the_benchmarks()?,
     };
     let settings = Settings::new(arguments.seconds, arguments.quick, berth);
     let mut report = Report::new(machine);

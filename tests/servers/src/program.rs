@@ -21,7 +21,9 @@ fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let known = PLACES.iter().map(PathBuf::from);
     // PostgreSQL: one folder per major version.
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
     let versions = versions.flatten().map(|version| version.path().join("bin"));
     env::split_paths(&path)
         .chain(known)
