@@ -240,13 +240,9 @@ fn subscription(declared: wit::Subscription, app: &berth_resources::App) -> Subs
             .collect(),
         default_route: declared.default_route,
         dead_letter_topic: declared.dead_letter_topic,
-        bulk: declared
-            .bulk
-            .filter(|bulk| bulk.enabled)
-            .map(|bulk| BulkSettings {
-                max_messages: bulk.max_messages_count,
-                max_await: Duration::from_millis(bulk.max_await_duration_ms.into()),
-            }),
+        bulk: declared.bulk.filter(|bulk| bulk.enabled).map(|bulk| {
+            BulkSettings::declared(bulk.max_messages_count, bulk.max_await_duration_ms)
+        }),
         metadata: declared.metadata,
         scopes: vec![app.id.clone()],
         pubsub_origin: app.origin.clone(),
@@ -352,18 +348,38 @@ fn identify(request: &mut Request<Body>, caller: &Caller, target: &Target) {
 #[async_trait]
 impl Deliver for Runtime {
     async fn deliver(&self, target: &Target, message: Delivery) -> DeliveryOutcome {
-        if self.draining.load(Ordering::Relaxed) {
-            return DeliveryOutcome::Busy;
+        match self.receiver(target, Some(&message.traceparent)) {
+            Some((app, caller)) => delivery::deliver(app.guest(), caller, message).await,
+            None => DeliveryOutcome::Busy,
         }
-        let Some(app) = self.app(target) else {
-            return DeliveryOutcome::Busy;
+    }
+
+    async fn deliver_batch(&self, target: &Target, batch: Vec<Delivery>) -> Vec<DeliveryOutcome> {
+        // Several messages belong to no one trace; each entry names its own.
+        let trace = match batch.as_slice() {
+            [alone] => Some(&*alone.traceparent),
+            _ => None,
         };
+        match self.receiver(target, trace) {
+            Some((app, caller)) => delivery::bulk::deliver(app.guest(), caller, &batch).await,
+            None => vec![DeliveryOutcome::Busy; batch.len()],
+        }
+    }
+}
+
+impl Runtime {
+    /// The app that messages are for, and the call that brings them; `None`: not now.
+    fn receiver(&self, target: &Target, trace: Option<&str>) -> Option<(LoadedApp, Arc<Caller>)> {
+        if self.draining.load(Ordering::Relaxed) {
+            return None;
+        }
+        let app = self.app(target)?;
         let caller = Arc::new(Caller {
             namespace: target.namespace.clone(),
             app: target.app.clone(),
-            traceparent: or_new(Some(&message.traceparent)),
+            traceparent: or_new(trace),
             deadline: Instant::now() + app.app().limits.timeout,
         });
-        delivery::deliver(app.guest(), caller, message).await
+        Some((app, caller))
     }
 }
