@@ -2,7 +2,7 @@
 
 use crate::{
     Caller,
-    backend::{Backend, Backends, Block, Grant, Opening},
+    backend::{Backend, Backends, Block, Grant, Opening, VisibleBackend},
     handles::{Invoker, Publisher, Secrets, State, Topics},
     invocation::Invoke,
     pipeline::{BlockError, Calls},
@@ -25,17 +25,6 @@ struct Shared {
     backends: ArcSwap<Backends>,
     invoke: OnceLock<Arc<dyn Invoke>>,
     invocations: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Calls>>>>,
-}
-
-/// A backend that an app may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VisibleBackend {
-    /// Name of the document.
-    pub name: String,
-    /// `spec.type`.
-    pub kind: ComponentType,
-    /// The building block.
-    pub block: Block,
 }
 
 /// A backend as people see it in a listing.
@@ -77,8 +66,19 @@ impl Blocks {
     }
 
     /// Replaces all backends. Calls that run keep the backend that they began with.
-    pub fn swap(&self, backends: Backends) {
-        self.0.backends.store(Arc::new(backends));
+    pub fn swap(&self, backends: impl Into<Arc<Backends>>) {
+        self.0.backends.store(backends.into());
+    }
+
+    /// The same host with other backends: for a guest that is asked something before its deployment is in service.
+    #[must_use]
+    pub fn preview(&self, backends: Arc<Backends>) -> Self {
+        let shared = Shared {
+            backends: ArcSwap::new(backends),
+            invoke: self.0.invoke.clone(),
+            invocations: RwLock::default(),
+        };
+        Self(Arc::new(shared))
     }
 
     /// Sets who carries invocations; the first one stays.
@@ -121,20 +121,7 @@ impl Blocks {
     /// What an app may use: for checks at deployment and for listings.
     #[must_use]
     pub fn visible(&self, namespace: &Namespace, app: &AppId) -> Vec<VisibleBackend> {
-        let backends = self.0.backends.load();
-        let visible = backends
-            .list()
-            .into_iter()
-            .filter(|backend| &backend.namespace == namespace && backend.visible_to(app));
-        visible
-            .filter_map(|backend| {
-                Some(VisibleBackend {
-                    name: backend.name.to_string(),
-                    kind: backend.kind.clone(),
-                    block: Block::of(&backend.kind)?,
-                })
-            })
-            .collect()
+        self.0.backends.load().visible(namespace, app)
     }
 
     /// Every backend and whether it works.

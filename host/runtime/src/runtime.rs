@@ -15,7 +15,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use berth_blocks::{
-    Blocks, Caller, Deliver, Delivery, DeliveryOutcome,
+    Backends, Blocks, Caller, Deliver, Delivery, DeliveryOutcome,
     invocation::{Body, Invoke, InvokeError, Target},
 };
 use berth_resources::{BulkSettings, Limits, Rule, Subscription};
@@ -78,13 +78,18 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Reads, compiles (or takes from the cache) and links a guest. Nothing is called yet and nothing is swapped.
+    /// Reads, compiles (or takes from the cache) and links a guest whose imports these backends are to serve. Nothing is
+    /// called yet and nothing is swapped.
     ///
     /// # Errors
     /// All problems of this app at once.
-    pub async fn load(&self, app: &berth_resources::App) -> Result<LoadedApp, LoadError> {
-        let (loader, manifest) = (self.loader.clone(), app.clone());
-        let loaded = tokio::task::spawn_blocking(move || loader.load(&manifest)).await;
+    pub async fn load(
+        &self,
+        app: &berth_resources::App,
+        backends: &Arc<Backends>,
+    ) -> Result<LoadedApp, LoadError> {
+        let (loader, manifest, backends) = (self.loader.clone(), app.clone(), backends.clone());
+        let loaded = tokio::task::spawn_blocking(move || loader.load(&manifest, &backends)).await;
         loaded.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
@@ -145,13 +150,15 @@ impl Runtime {
         guest_http::handle(app.guest(), caller, request).await
     }
 
-    /// The subscriptions that a guest declares in code.
+    /// The subscriptions that a guest declares in code. It is asked before it is in service, and so with the backends
+    /// that it is going to have.
     ///
     /// # Errors
     /// The guest failed while it was asked.
     pub async fn declared_subscriptions(
         &self,
         app: &LoadedApp,
+        backends: &Arc<Backends>,
     ) -> Result<Vec<Subscription>, String> {
         let guest = app.guest().clone();
         let Some(indices) = guest.exports.subscriptions.clone() else {
@@ -177,7 +184,10 @@ impl Runtime {
             .enter(caller.deadline)
             .await
             .map_err(explain)?;
-        let mut prepared = guest.prepare(caller.clone()).map_err(explain)?;
+        let blocks = guest.context.blocks.preview(backends.clone());
+        let mut prepared = guest
+            .prepare_alone(caller.clone(), blocks)
+            .map_err(explain)?;
         let cpu = prepared.store().data().meter.cpu.clone();
         let (send, receive) = tokio::sync::oneshot::channel();
         let work = async move {

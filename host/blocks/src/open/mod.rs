@@ -43,7 +43,7 @@ pub struct OpenPlan {
 }
 
 /// Opens every backend. With an error among the findings the set must not be used. Backends of `before` whose
-/// document and secrets are unchanged stay open and are used again.
+/// document, secrets and files are unchanged stay open and are used again.
 ///
 /// It expects documents that passed [`check`]; what is wrong nevertheless is reported, not ignored.
 pub async fn open(

@@ -241,6 +241,7 @@ impl<'o> Opening<'o> {
         for (app, values) in &from.values {
             let kept = before.filter(|before| before.opened_from.values.get(app) == Some(values));
             let kept = kept.and_then(|before| before.opening.instance(app.as_ref()));
+            let kept = kept.filter(Opened::is_current);
             let opened = match kept {
                 Some(opened) => opened,
                 None => {

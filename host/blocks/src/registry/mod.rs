@@ -1,6 +1,9 @@
 //! Which drivers there are, and how a Component document becomes an open backend.
 
+mod input_file;
 pub mod metadata;
+
+pub use input_file::InputFile;
 
 use crate::{pubsub::PubSub, secrets::SecretStore, state::StateStore};
 use berth_resources::{AppId, Namespace};
@@ -18,6 +21,15 @@ pub struct Opened {
     pub pubsub: Option<Arc<dyn PubSub>>,
     /// Secrets.
     pub secrets: Option<Arc<dyn SecretStore>>,
+    /// Files that were read to open it: when one of them changes, the host opens the backend again.
+    pub files: Vec<InputFile>,
+}
+
+impl Opened {
+    /// Whether opening it again would find the same files.
+    pub(crate) fn is_current(&self) -> bool {
+        self.files.iter().all(InputFile::is_current)
+    }
 }
 
 /// What a driver may need besides its metadata.

@@ -31,7 +31,7 @@ async fn follow(host: &mut Running, stop: &CancellationToken) {
             outcome = host.reload() => outcome,
         };
         report(&outcome);
-        watch.follow(host.sources(), &host.guest_files());
+        watch.follow(host.sources(), &host.input_files());
     }
 }
 
@@ -42,7 +42,7 @@ fn watch(host: &Running) -> Option<Watch> {
     }
     match Watch::new() {
         Ok(mut watch) => {
-            watch.follow(host.sources(), &host.guest_files());
+            watch.follow(host.sources(), &host.input_files());
             Some(watch)
         }
         Err(error) => {

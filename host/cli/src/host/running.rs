@@ -41,10 +41,14 @@ impl Running {
         &self.settings().sources
     }
 
-    /// The files of the guests that run.
-    pub fn guest_files(&self) -> Vec<PathBuf> {
+    /// The files that the deployment is made of besides its documents: guests, and what backends read.
+    pub fn input_files(&self) -> Vec<PathBuf> {
         let apps = self.deployment.documents.resources.apps.iter();
-        apps.map(|app| app.guest.clone()).collect()
+        let guests = apps.map(|app| app.guest.clone());
+        let read = self.workshop.blocks.snapshot().files();
+        guests
+            .chain(read.iter().map(|file| file.path().to_owned()))
+            .collect()
     }
 
     /// Takes the host down: accepts nothing more, finishes what is under way, hands messages back, closes backends.

@@ -3,7 +3,7 @@
 
 use super::{
     Documents, Settings, data_dir,
-    deployment::Workshop,
+    deployment::{Prepared, Workshop},
     files_limit,
     running::{Doors, Running},
     summary,
@@ -58,7 +58,12 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         runtime: runtime.clone(),
         connections: Connections::default(),
     };
-    let (deployment, routes) = workshop.prepare(documents, None).await?;
+    let Prepared {
+        deployment,
+        backends,
+        routes,
+    } = workshop.prepare(documents, None).await?;
+    blocks.swap(backends);
     runtime.swap(deployment.apps());
     let deliveries = Arc::new(Deliveries::new(blocks.clone(), runtime.clone()));
     let settings = &workshop.settings;

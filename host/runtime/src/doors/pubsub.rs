@@ -20,7 +20,7 @@ impl wit::Host for GuestState {
         message: wit::Message,
         options: wit::PublishOptions,
     ) -> Answer<()> {
-        let publisher = self.app.blocks.publisher(&self.caller, &pubsub);
+        let publisher = self.blocks.publisher(&self.caller, &pubsub);
         Ok(publisher
             .publish(&topic, message.into(), options.into())
             .await
@@ -34,7 +34,7 @@ impl wit::Host for GuestState {
         messages: Vec<wit::BulkMessage>,
         options: wit::PublishOptions,
     ) -> Answer<Vec<wit::BulkFailure>> {
-        let publisher = self.app.blocks.publisher(&self.caller, &pubsub);
+        let publisher = self.blocks.publisher(&self.caller, &pubsub);
         let messages = messages.into_iter().map(Into::into).collect();
         let failed = publisher
             .bulk_publish(&topic, messages, options.into())

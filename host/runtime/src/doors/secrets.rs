@@ -13,7 +13,6 @@ impl wit::Host for GuestState {
         options: wit::GetOptions,
     ) -> Answer<wit::Secret> {
         let found = self
-            .app
             .blocks
             .secrets(&self.caller, &store)
             .get(&name, options.metadata)
@@ -27,7 +26,6 @@ impl wit::Host for GuestState {
         options: wit::GetOptions,
     ) -> Answer<Vec<wit::Secret>> {
         let found = self
-            .app
             .blocks
             .secrets(&self.caller, &store)
             .bulk(options.metadata)

@@ -14,13 +14,13 @@ type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
 impl GuestState {
     fn state_store(&self, handle: &Resource<Handle>) -> wasmtime::Result<State> {
         let Handle(name) = self.table.get(handle)?;
-        Ok(self.app.blocks.state(&self.caller, name))
+        Ok(self.blocks.state(&self.caller, name))
     }
 }
 
 impl wit::Host for GuestState {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        match self.app.blocks.state(&self.caller, &name).check() {
+        match self.blocks.state(&self.caller, &name).check() {
             Ok(()) => Ok(Ok(self.table.push(Handle(name))?)),
             Err(error) => Ok(Err(error.into())),
         }
