@@ -259,6 +259,14 @@ impl Backends {
             .collect()
     }
 
+    /// Backends that could not be opened, by namespace and name.
+    #[must_use]
+    pub fn failed(&self) -> Vec<Arc<Backend>> {
+        let mut all = self.list();
+        all.retain(|backend| matches!(backend.opening, Opening::Failed(_)));
+        all
+    }
+
     /// Files that were read to open the backends.
     #[must_use]
     pub fn files(&self) -> Vec<InputFile> {

@@ -6,13 +6,15 @@
 //!               └──────────── watch: a file changed ─────────────────────────────────┘
 //! ```
 //!
-//! A deployment is prepared completely before anything of it is used, at the start as after a change.
+//! A deployment is prepared completely before anything of it is used, at the start as after a change. Backends that the
+//! host runs without for now are opened again until they work (`heal.rs`).
 
 mod data_dir;
 mod deployment;
 mod documents;
 mod files_limit;
 mod guests;
+mod heal;
 mod life;
 mod reload;
 mod running;
