@@ -5,6 +5,10 @@
 
 #[cfg(feature = "pubsub-sqlite")]
 mod pubsub;
+// Which of it is used depends on the drivers that are built.
+#[cfg(feature = "redis")]
+#[allow(dead_code)]
+mod redis;
 #[cfg(test)]
 mod scratch;
 mod secrets;
