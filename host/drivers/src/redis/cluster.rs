@@ -3,8 +3,8 @@
 use super::{
     Master,
     error::Failure,
-    metadata::{Address, Settings},
     node::{Dedicated, answers_of, connect},
+    settings::{Address, Settings},
 };
 use redis::{
     Cmd, Pipeline, RedisResult, TlsMode, Value,

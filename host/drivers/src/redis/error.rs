@@ -53,7 +53,9 @@ impl Failure {
         let advice = advice(error).map_or(String::new(), |advice| format!(": {advice}"));
         // The detail of a refused password may repeat what was sent.
         let message = if error.kind() == ErrorKind::AuthenticationFailed {
-            format!("{location}: user or password refused{advice}")
+            format!(
+                "{location}: user or password refused: check `redisUsername` and `redisPassword`"
+            )
         } else if fault == Fault::Timeout {
             format!("{location}: no answer in time (`readTimeout`)")
         } else {
@@ -125,7 +127,6 @@ fn fault(error: &RedisError) -> Fault {
 fn advice(error: &RedisError) -> Option<&'static str> {
     Some(match (error.kind(), error.code()?) {
         (_, "NOAUTH") => "the server wants a password: set `redisPassword`",
-        (_, "WRONGPASS") => "check `redisUsername` and `redisPassword`",
         (_, "NOPERM") => "grant it to the user by `ACL SETUSER`, or use another `redisUsername`",
         (_, "OOM") => {
             "raise the server's `maxmemory` or free memory; nothing of this call is stored"

@@ -2,8 +2,8 @@
 
 use super::{
     error::{Failure, Fault},
-    metadata::Settings,
     node::{NodeConnection, Role, answers_of, connect_master},
+    settings::Settings,
     task::Task,
 };
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value, aio::MultiplexedConnection};

@@ -15,14 +15,16 @@ mod link;
 mod metadata;
 mod node;
 mod sentinel;
+mod settings;
 mod task;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 pub(crate) use error::{Failure, Fault};
-pub(crate) use metadata::{ConnectionMetadata, Interval, RedisType, Settings, redis_metadata};
+pub(crate) use metadata::{ConnectionMetadata, Interval, RedisType, redis_metadata};
 pub(crate) use node::Dedicated;
+pub(crate) use settings::Settings;
 
 use berth_blocks::registry::{OpenContext, OpenError};
 use cluster::ClusterLink;
@@ -205,7 +207,7 @@ impl Redis {
 pub(crate) struct Master {
     /// Node ID in a Cluster; empty where there is only one.
     pub(crate) id: String,
-    address: metadata::Address,
+    address: settings::Address,
     replicas: usize,
 }
 
@@ -213,7 +215,7 @@ impl Master {
     fn only() -> Self {
         Self {
             id: String::new(),
-            address: metadata::Address::default(),
+            address: settings::Address::default(),
             replicas: 0,
         }
     }

@@ -2,8 +2,8 @@
 
 use super::{
     error::{Failure, Fault},
-    metadata::{Address, Login, Settings},
     sentinel,
+    settings::{Address, Login, Settings},
     task::Task,
 };
 use redis::{
@@ -11,11 +11,11 @@ use redis::{
     aio::MultiplexedConnection, pipe,
 };
 use rustls::pki_types::ServerName;
-use std::{io, time::Duration};
+use std::{future::Future, io, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsConnector;
 
@@ -216,50 +216,62 @@ pub(super) async fn connect(
     login: &Login,
     database: i64,
 ) -> Result<NodeConnection, Failure> {
-    let bound = settings.dial_timeout;
-    let attempt = attempt(settings, address, location, login, database);
-    timeout(bound, attempt).await.unwrap_or_else(|_| {
-        let what = format!(
-            "no connection within {bound:?} (`dialTimeout`): is it overloaded, or does a firewall drop packets?"
-        );
-        Err(Failure::unavailable(location, what))
-    })
-}
-
-async fn attempt(
-    settings: &Settings,
-    address: &Address,
-    location: &str,
-    login: &Login,
-    database: i64,
-) -> Result<NodeConnection, Failure> {
-    let stream = dial(address, location).await?;
+    let clock = Clock {
+        bound: settings.dial_timeout,
+        deadline: Instant::now() + settings.dial_timeout,
+        location,
+    };
+    let stream = clock
+        .within(
+            dial(address, location),
+            "no connection: does a firewall drop packets?",
+        )
+        .await??;
+    let silence = "connected, but it does not answer: is it overloaded?";
     let Some(tls) = &settings.tls else {
-        return greet(stream, location, login, database)
-            .await
+        let greeting = clock.within(greet(stream, location, login, database), silence);
+        return greeting
+            .await?
             .map_err(|error| plain_failure(location, &error));
     };
     let name = ServerName::try_from(address.host.clone()).map_err(|_| {
-        Failure::unavailable(
-            location,
-            "TLS: this host cannot be in a certificate: check `redisHost`",
-        )
+        let what = "TLS: this host cannot be in a certificate: check `redisHost`";
+        Failure::unavailable(location, what)
     })?;
     let connector = TlsConnector::from(tls.config.clone());
-    let stream = connector
-        .connect(name, stream)
-        .await
+    let stream = clock
+        .within(
+            connector.connect(name, stream),
+            "TLS: no handshake: the server may not speak TLS at this port: check `redisHost` and `enableTLS`",
+        )
+        .await?
         .map_err(|error| tls_failure(location, &error))?;
-    greet(stream, location, login, database)
-        .await
-        .map_err(|error| {
-            // A client certificate is refused only after the handshake of TLS 1.3.
-            if error.is_io_error() {
-                tls_failure(location, &io::Error::other(error))
-            } else {
-                Failure::of(location, &error)
-            }
+    let greeting = clock.within(greet(stream, location, login, database), silence);
+    greeting.await?.map_err(|error| {
+        // A client certificate is refused only after the handshake of TLS 1.3.
+        if error.is_io_error() {
+            tls_failure(location, &io::Error::other(error))
+        } else {
+            Failure::of(location, &error)
+        }
+    })
+}
+
+/// The time that all steps of connecting share.
+struct Clock<'c> {
+    bound: Duration,
+    deadline: Instant,
+    location: &'c str,
+}
+
+impl Clock<'_> {
+    async fn within<T>(&self, step: impl Future<Output = T>, late: &str) -> Result<T, Failure> {
+        timeout_at(self.deadline, step).await.map_err(|_| {
+            let bound = self.bound;
+            let what = format!("not within {bound:?} (`dialTimeout`): {late}");
+            Failure::unavailable(self.location, what)
         })
+    }
 }
 
 async fn dial(address: &Address, location: &str) -> Result<TcpStream, Failure> {

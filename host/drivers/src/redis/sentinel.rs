@@ -2,8 +2,8 @@
 
 use super::{
     error::Failure,
-    metadata::{Address, Settings},
     node::{NodeConnection, connect},
+    settings::{Address, Settings},
 };
 use redis::{FromRedisValue, Value, cmd};
 

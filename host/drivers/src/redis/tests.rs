@@ -191,16 +191,20 @@ async fn each_way_to_fail_has_its_own_text() {
     assert!(database.contains("check `redisDB`"), "{database}");
     let cluster = refusal(&[host, ("redisPassword", PASSWORD), ("redisType", "cluster")]).await;
     assert!(cluster.contains("set `redisType: node`"), "{cluster}");
-    let tls = refusal(&[host, ("enableTLS", "true")]).await;
-    assert!(
-        tls.starts_with("Redis at HOST: TLS: ") && tls.contains("does not speak TLS"),
-        "{tls}"
+    // It waits for the end of what it takes for a command.
+    let quick = ("dialTimeout", "300ms");
+    assert_eq!(
+        refusal(&[host, ("enableTLS", "true"), quick]).await,
+        "Redis at HOST: not within 300ms (`dialTimeout`): TLS: no handshake: the server may not speak TLS at this \
+         port: check `redisHost` and `enableTLS`"
     );
     assert!(open(&[host, ("redisPassword", PASSWORD)]).await.is_ok());
 
     server.freeze();
-    let silent = refusal(&[host, ("dialTimeout", "300ms")]).await;
-    assert!(silent.contains("no connection within 300ms"), "{silent}");
+    assert_eq!(
+        refusal(&[host, quick]).await,
+        "Redis at HOST: not within 300ms (`dialTimeout`): connected, but it does not answer: is it overloaded?"
+    );
     server.thaw();
 }
 
