@@ -5,6 +5,10 @@
 
 #[cfg(feature = "pubsub-sqlite")]
 mod pubsub;
+// Which of it is used depends on the drivers that are built.
+#[cfg(feature = "redis")]
+#[allow(dead_code)]
+mod redis;
 #[cfg(test)]
 mod scratch;
 mod secrets;
@@ -12,7 +16,7 @@ mod secrets;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(not(feature = "pubsub-sqlite"), allow(dead_code))]
 mod sqlite;
-#[cfg(feature = "state-sqlite")]
+#[cfg(any(feature = "state-sqlite", feature = "state-redis"))]
 mod state;
 
 use berth_blocks::registry::{Driver, Registry};
@@ -23,6 +27,8 @@ pub fn registry() -> Registry {
     let own: Vec<Driver> = vec![
         #[cfg(feature = "state-sqlite")]
         state::sqlite::driver(),
+        #[cfg(feature = "state-redis")]
+        state::redis::driver(),
         #[cfg(feature = "pubsub-sqlite")]
         pubsub::sqlite::driver(),
         #[cfg(feature = "secretstores-local-file")]

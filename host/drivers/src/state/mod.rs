@@ -1,4 +1,6 @@
 //! Drivers of `state.*`.
 
+#[cfg(feature = "state-redis")]
+pub(crate) mod redis;
 #[cfg(feature = "state-sqlite")]
 pub(crate) mod sqlite;
