@@ -3,7 +3,7 @@
 //! `state/sqlite.rs` is exactly `type: state.sqlite`. A driver makes one attempt and knows no policy; what several
 //! drivers of one engine share has a module of its own (`sqlite`).
 
-#[cfg(feature = "pubsub-sqlite")]
+#[cfg(any(feature = "pubsub-redis", feature = "pubsub-sqlite"))]
 mod pubsub;
 // Which of it is used depends on the drivers that are built.
 #[cfg(feature = "redis")]
@@ -29,6 +29,8 @@ pub fn registry() -> Registry {
         state::sqlite::driver(),
         #[cfg(feature = "state-redis")]
         state::redis::driver(),
+        #[cfg(feature = "pubsub-redis")]
+        pubsub::redis::driver(),
         #[cfg(feature = "pubsub-sqlite")]
         pubsub::sqlite::driver(),
         #[cfg(feature = "secretstores-local-file")]

@@ -1,4 +1,6 @@
 //! Drivers of `pubsub.*`.
 
+#[cfg(feature = "pubsub-redis")]
+pub(crate) mod redis;
 #[cfg(feature = "pubsub-sqlite")]
 pub(crate) mod sqlite;
