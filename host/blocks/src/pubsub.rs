@@ -158,6 +158,9 @@ pub struct PubSubCapabilities {
     pub ordering: bool,
     /// Keeps messages over a restart of the host.
     pub durable: bool,
+    /// Keeps what nobody has subscribed to yet: a new group begins with the oldest message that is kept. Else it begins
+    /// with the first message published after it was made.
+    pub history: bool,
     /// [`PubSub::browse`] and [`PubSub::depths`] work.
     pub browse: bool,
 }
@@ -176,7 +179,8 @@ pub trait PubSub: Send + Sync + 'static {
         futures::future::join_all(messages.into_iter().map(|message| self.publish(message))).await
     }
 
-    /// Joins a consumer group, made if it does not exist; a new group begins with the oldest message that is kept.
+    /// Joins a consumer group, made if it does not exist; a new group begins with the oldest message that is kept,
+    /// where the broker keeps any (see [`PubSubCapabilities::history`]).
     async fn subscribe(&self, request: SubscribeRequest) -> Result<Box<dyn Consumer>, PubSubError>;
 
     /// Messages at rest of a topic, oldest first, at most `limit`, after the message `after`.

@@ -167,6 +167,7 @@ impl PubSub for SqlitePubSub {
             ttl: true,
             ordering: true,
             durable: matches!(self.broker.database.location(), Location::File(_)),
+            history: true,
             browse: true,
         }
     }

@@ -110,6 +110,7 @@ impl PubSub for Broker {
             ttl: true,
             ordering: true,
             durable: false,
+            history: true,
             browse: true,
         }
     }
