@@ -11,8 +11,10 @@ mod port;
 mod process;
 mod program;
 mod proxy;
+mod rabbitmq;
 
 pub use port::free_port;
 pub use process::Process;
 pub use program::program;
 pub use proxy::Proxy;
+pub use rabbitmq::RabbitMq;
