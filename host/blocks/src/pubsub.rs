@@ -161,6 +161,9 @@ pub struct PubSubCapabilities {
     /// Is a log: keeps what every group has consumed, like what has been published for nobody. Else consumed messages
     /// go, unless they are to be retained.
     pub log: bool,
+    /// Keeps what nobody has subscribed to yet: a new group begins with the oldest message that is kept. Else it begins
+    /// with the first message published after it was made.
+    pub history: bool,
     /// [`PubSub::browse`] and [`PubSub::depths`] work.
     pub browse: bool,
 }
@@ -179,7 +182,8 @@ pub trait PubSub: Send + Sync + 'static {
         futures::future::join_all(messages.into_iter().map(|message| self.publish(message))).await
     }
 
-    /// Joins a consumer group, made if it does not exist; a new group begins with the oldest message that is kept.
+    /// Joins a consumer group, made if it does not exist; a new group begins with the oldest message that is kept,
+    /// where the broker keeps any (see [`PubSubCapabilities::history`]).
     async fn subscribe(&self, request: SubscribeRequest) -> Result<Box<dyn Consumer>, PubSubError>;
 
     /// Messages at rest of a topic, oldest first, at most `limit`, after the message `after`.

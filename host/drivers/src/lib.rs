@@ -3,7 +3,11 @@
 //! `state/sqlite.rs` is exactly `type: state.sqlite`. A driver makes one attempt and knows no policy; what several
 //! drivers of one engine share has a module of its own (`sqlite`).
 
-#[cfg(any(feature = "pubsub-redis", feature = "pubsub-sqlite"))]
+#[cfg(any(
+    feature = "pubsub-sqlite",
+    feature = "pubsub-redis",
+    feature = "pubsub-rabbitmq"
+))]
 mod pubsub;
 // Which of it is used depends on the drivers that are built.
 #[cfg(feature = "redis")]
@@ -33,6 +37,8 @@ pub fn registry() -> Registry {
         pubsub::redis::driver(),
         #[cfg(feature = "pubsub-sqlite")]
         pubsub::sqlite::driver(),
+        #[cfg(feature = "pubsub-rabbitmq")]
+        pubsub::rabbitmq::driver(),
         #[cfg(feature = "secretstores-local-file")]
         secrets::local_file::driver(),
         #[cfg(feature = "secretstores-local-env")]

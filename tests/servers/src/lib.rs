@@ -13,6 +13,7 @@ mod process;
 mod program;
 mod proxy;
 mod redis;
+mod rabbitmq;
 
 pub use certificates::{Authority, Certificate};
 pub use port::free_port;
@@ -20,3 +21,4 @@ pub use process::Process;
 pub use program::program;
 pub use proxy::Proxy;
 pub use redis::{ClientTls, Redis, RedisCluster, RedisOptions, RedisSentinel};
+pub use rabbitmq::RabbitMq;

@@ -157,6 +157,7 @@ macro_rules! pubsub_conformance {
             any_payload_and_topic_name_passes,
             a_bulk_publish_answers_each_message,
             a_new_group_begins_with_the_oldest_message,
+            a_group_keeps_what_comes_while_nobody_listens,
             members_of_a_group_compete,
             groups_each_get_a_copy,
             topics_do_not_mix,

@@ -2,5 +2,7 @@
 
 #[cfg(feature = "pubsub-redis")]
 pub(crate) mod redis;
+#[cfg(feature = "pubsub-rabbitmq")]
+pub(crate) mod rabbitmq;
 #[cfg(feature = "pubsub-sqlite")]
 pub(crate) mod sqlite;

@@ -160,6 +160,7 @@ impl PubSub for RedisPubSub {
             ordering: false,
             durable: true,
             log: true,
+            history: true,
             browse: true,
         }
     }
