@@ -49,13 +49,23 @@ mod tests {
             let properties = schema
                 .get("properties")
                 .and_then(|fields| fields.as_object());
+            let mut documented = Vec::new();
             for (name, field) in properties.into_iter().flatten() {
                 assert!(
                     field.get("description").is_some(),
                     "{}: `{name}`",
                     driver.kind
                 );
+                documented.push(name.clone());
             }
+            // Serde and the schema mean the same fields, and every alias is known as one.
+            let mut read: Vec<_> = (driver.names)()
+                .into_iter()
+                .map(|entry| entry.name)
+                .collect();
+            documented.sort();
+            read.sort();
+            assert_eq!(read, documented, "{}", driver.kind);
         }
     }
 }

@@ -33,6 +33,12 @@ struct LocalFileMetadata {
     multi_valued: bool,
 }
 
+/// The metadata of the reference page's example.
+const EXAMPLE: &str = "\
+- name: secretsFile
+  value: components/embedded/secrets.json
+";
+
 /// The driver's entry in the registry.
 pub(crate) fn driver() -> Driver {
     Driver::new(
@@ -46,6 +52,7 @@ pub(crate) fn driver() -> Driver {
             })
         },
     )
+    .example(EXAMPLE)
 }
 
 fn open(metadata: &LocalFileMetadata) -> Result<LocalFile, OpenError> {
