@@ -160,6 +160,9 @@ pub struct PubSubCapabilities {
     pub durable: bool,
     /// [`PubSub::browse`] and [`PubSub::depths`] work.
     pub browse: bool,
+    /// [`PubSub::remove`] works, and messages go once every group is done with them. Else the broker is a log: what
+    /// was published stays for as long as the broker keeps it.
+    pub removal: bool,
 }
 
 /// A broker: one attempt per call, no policy.

@@ -3,7 +3,7 @@
 //! `state/sqlite.rs` is exactly `type: state.sqlite`. A driver makes one attempt and knows no policy; what several
 //! drivers of one engine share has a module of its own (`sqlite`).
 
-#[cfg(feature = "pubsub-sqlite")]
+#[cfg(any(feature = "pubsub-kafka", feature = "pubsub-sqlite"))]
 mod pubsub;
 #[cfg(test)]
 mod scratch;
@@ -25,6 +25,8 @@ pub fn registry() -> Registry {
         state::sqlite::driver(),
         #[cfg(feature = "pubsub-sqlite")]
         pubsub::sqlite::driver(),
+        #[cfg(feature = "pubsub-kafka")]
+        pubsub::kafka::driver(),
         #[cfg(feature = "secretstores-local-file")]
         secrets::local_file::driver(),
         #[cfg(feature = "secretstores-local-env")]

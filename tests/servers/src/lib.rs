@@ -7,11 +7,13 @@
     reason = "for tests: what goes wrong ends the test"
 )]
 
+mod kafka;
 mod port;
 mod process;
 mod program;
 mod proxy;
 
+pub use kafka::MockKafka;
 pub use port::free_port;
 pub use process::Process;
 pub use program::program;

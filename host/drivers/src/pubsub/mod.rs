@@ -1,4 +1,6 @@
 //! Drivers of `pubsub.*`.
 
+#[cfg(feature = "pubsub-kafka")]
+pub(crate) mod kafka;
 #[cfg(feature = "pubsub-sqlite")]
 pub(crate) mod sqlite;

@@ -177,6 +177,7 @@ impl PubSub for SqlitePubSub {
             ordering: true,
             durable: matches!(self.broker.database.location(), Location::File(_)),
             browse: true,
+            removal: true,
         }
     }
 

@@ -93,7 +93,9 @@ pub async fn messages_at_rest_can_be_read_and_removed(broker: Broker) {
         .map(|message| message.data.clone())
         .collect();
     assert_eq!(all, names("m", 5));
-
+    if !broker.backend.capabilities().removal {
+        return assert_unsupported(broker.backend.remove("t", &first[1].id).await);
+    }
     assert_eq!(broker.backend.remove("t", &first[1].id).await, Ok(true));
     assert_eq!(broker.backend.remove("t", &first[1].id).await, Ok(false));
     assert_eq!(
@@ -107,7 +109,7 @@ pub async fn messages_at_rest_can_be_read_and_removed(broker: Broker) {
     listener.silent().await;
 }
 
-/// Dead letters are for people: consumed or not, they can be read for a while.
+/// Dead letters are for people: consumed or not, they can be read for a while. A log keeps the others as well.
 pub async fn retained_messages_outlive_their_groups(broker: Broker) {
     if !broker.can_browse() {
         return;
@@ -123,17 +125,21 @@ pub async fn retained_messages_outlive_their_groups(broker: Broker) {
     listener
         .drain(&["kept", "not kept"].map(str::to_owned))
         .await;
-    eventually("the consumed message is gone", async || {
-        broker.stored("t").await == ["kept"]
-    })
-    .await;
-    assert_eq!(
+    if broker.backend.capabilities().removal {
+        eventually("the consumed message is gone", async || {
+            broker.stored("t").await == ["kept"]
+        })
+        .await;
+    } else {
+        assert_eq!(broker.stored("t").await, ["kept", "not kept"]);
+    }
+    eventually("nothing waits", async || {
         broker
             .depth("t", Some("app"))
             .await
-            .map(|(waiting, _)| waiting),
-        Some(0)
-    );
+            .is_some_and(|(waiting, _)| waiting == 0)
+    })
+    .await;
     listener.silent().await;
 }
 

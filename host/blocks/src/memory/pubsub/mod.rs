@@ -111,6 +111,7 @@ impl PubSub for Broker {
             ordering: true,
             durable: false,
             browse: true,
+            removal: true,
         }
     }
 
