@@ -158,10 +158,12 @@ pub struct PubSubCapabilities {
     pub ordering: bool,
     /// Keeps messages over a restart of the host.
     pub durable: bool,
+    /// Is a log: keeps what every group has consumed, like what has been published for nobody. Else consumed messages
+    /// go, unless they are to be retained.
+    pub log: bool,
     /// [`PubSub::browse`] and [`PubSub::depths`] work.
     pub browse: bool,
-    /// [`PubSub::remove`] works, and messages go once every group is done with them. Else the broker is a log: what
-    /// was published stays for as long as the broker keeps it.
+    /// [`PubSub::remove`] works.
     pub removal: bool,
 }
 

@@ -3,8 +3,12 @@
 //! `state/sqlite.rs` is exactly `type: state.sqlite`. A driver makes one attempt and knows no policy; what several
 //! drivers of one engine share has a module of its own (`sqlite`).
 
-#[cfg(any(feature = "pubsub-kafka", feature = "pubsub-sqlite"))]
+#[cfg(any(feature = "pubsub-kafka", feature = "pubsub-redis", feature = "pubsub-sqlite"))]
 mod pubsub;
+// Which of it is used depends on the drivers that are built.
+#[cfg(feature = "redis")]
+#[allow(dead_code)]
+mod redis;
 #[cfg(test)]
 mod scratch;
 mod secrets;
@@ -23,6 +27,8 @@ pub fn registry() -> Registry {
     let own: Vec<Driver> = vec![
         #[cfg(feature = "state-sqlite")]
         state::sqlite::driver(),
+        #[cfg(feature = "pubsub-redis")]
+        pubsub::redis::driver(),
         #[cfg(feature = "pubsub-sqlite")]
         pubsub::sqlite::driver(),
         #[cfg(feature = "pubsub-kafka")]

@@ -7,14 +7,18 @@
     reason = "for tests: what goes wrong ends the test"
 )]
 
+mod certificates;
 mod kafka;
 mod port;
 mod process;
 mod program;
 mod proxy;
+mod redis;
 
+pub use certificates::{Authority, Certificate};
 pub use kafka::MockKafka;
 pub use port::free_port;
 pub use process::Process;
 pub use program::program;
 pub use proxy::Proxy;
+pub use redis::{ClientTls, Redis, RedisCluster, RedisOptions, RedisSentinel};

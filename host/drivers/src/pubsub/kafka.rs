@@ -110,6 +110,7 @@ impl PubSub for KafkaPubSub {
             ttl: false,
             ordering: true,
             durable: true,
+            log: true,
             browse: true,
             removal: false,
         }

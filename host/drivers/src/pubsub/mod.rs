@@ -2,5 +2,7 @@
 
 #[cfg(feature = "pubsub-kafka")]
 pub(crate) mod kafka;
+#[cfg(feature = "pubsub-redis")]
+pub(crate) mod redis;
 #[cfg(feature = "pubsub-sqlite")]
 pub(crate) mod sqlite;

@@ -176,6 +176,7 @@ impl PubSub for SqlitePubSub {
             ttl: true,
             ordering: true,
             durable: matches!(self.broker.database.location(), Location::File(_)),
+            log: false,
             browse: true,
             removal: true,
         }

@@ -110,6 +110,7 @@ impl PubSub for Broker {
             ttl: true,
             ordering: true,
             durable: false,
+            log: false,
             browse: true,
             removal: true,
         }
