@@ -166,6 +166,8 @@ pub struct PubSubCapabilities {
     pub history: bool,
     /// [`PubSub::browse`] and [`PubSub::depths`] work.
     pub browse: bool,
+    /// [`PubSub::remove`] works.
+    pub removal: bool,
 }
 
 /// A broker: one attempt per call, no policy.

@@ -4,9 +4,10 @@
 //! drivers of one engine share has a module of its own (`sqlite`).
 
 #[cfg(any(
-    feature = "pubsub-sqlite",
+    feature = "pubsub-kafka",
+    feature = "pubsub-rabbitmq",
     feature = "pubsub-redis",
-    feature = "pubsub-rabbitmq"
+    feature = "pubsub-sqlite"
 ))]
 mod pubsub;
 // Which of it is used depends on the drivers that are built.
@@ -39,6 +40,8 @@ pub fn registry() -> Registry {
         pubsub::sqlite::driver(),
         #[cfg(feature = "pubsub-rabbitmq")]
         pubsub::rabbitmq::driver(),
+        #[cfg(feature = "pubsub-kafka")]
+        pubsub::kafka::driver(),
         #[cfg(feature = "secretstores-local-file")]
         secrets::local_file::driver(),
         #[cfg(feature = "secretstores-local-env")]
@@ -63,13 +66,23 @@ mod tests {
             let properties = schema
                 .get("properties")
                 .and_then(|fields| fields.as_object());
+            let mut documented = Vec::new();
             for (name, field) in properties.into_iter().flatten() {
                 assert!(
                     field.get("description").is_some(),
                     "{}: `{name}`",
                     driver.kind
                 );
+                documented.push(name.clone());
             }
+            // Serde and the schema mean the same fields, and every alias is known as one.
+            let mut read: Vec<_> = (driver.names)()
+                .into_iter()
+                .map(|entry| entry.name)
+                .collect();
+            documented.sort();
+            read.sort();
+            assert_eq!(read, documented, "{}", driver.kind);
         }
     }
 }

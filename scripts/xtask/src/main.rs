@@ -3,6 +3,7 @@
 //! - [`setup`]: the tools, one file per [`toolchain`].
 //! - [`guests`]: what is built for Wasm; [`component`] checks the result.
 //! - [`mod@test`], [`mod@bench`], [`demo`]: the commands of the README; [`tour`] is what the demo shows.
+//! - [`reference`]: the page of component types.
 //! - [`check_repo`], [`frozen_wit`]: rules of the repository that no compiler checks.
 #![expect(
     clippy::print_stdout,
@@ -18,6 +19,7 @@ mod freshness;
 mod frozen_wit;
 mod guests;
 mod http;
+mod reference;
 mod repository;
 mod setup;
 mod test;
@@ -58,6 +60,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         nextest: Vec<String>,
     },
+    /// Writes components/README.md from the drivers' metadata.
+    Reference,
     /// Checks the rules of the repository.
     CheckRepo {
         /// Take the WIT packages as they are now for the frozen ones.
@@ -87,6 +91,7 @@ fn run(command: Command) -> Result<()> {
         Command::Setup => setup::run(),
         Command::Guests { group } => guests::build(group),
         Command::Demo { keep } => demo::run(keep),
+        Command::Reference => reference::write(),
         Command::Test { nextest } => test::run(&nextest),
         Command::CheckRepo { freeze_wit: true } => frozen_wit::freeze(),
         Command::CheckRepo { freeze_wit: false } => check_repo::run(),

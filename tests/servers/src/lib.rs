@@ -8,17 +8,19 @@
 )]
 
 mod certificates;
+mod kafka;
 mod port;
 mod process;
 mod program;
 mod proxy;
-mod redis;
 mod rabbitmq;
+mod redis;
 
 pub use certificates::{Authority, Certificate};
+pub use kafka::MockKafka;
 pub use port::free_port;
 pub use process::Process;
 pub use program::program;
 pub use proxy::Proxy;
-pub use redis::{ClientTls, Redis, RedisCluster, RedisOptions, RedisSentinel};
 pub use rabbitmq::RabbitMq;
+pub use redis::{ClientTls, Redis, RedisCluster, RedisOptions, RedisSentinel};

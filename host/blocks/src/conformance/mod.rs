@@ -95,14 +95,25 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut ask: impl FnMu
 #[macro_export]
 macro_rules! conformance_tests {
     ($suite:ident, $name:ident, $open:ident: $($case:ident),* $(,)?) => {
+        $crate::conformance_tests! { [], $suite, $name, $open: $($case),* }
+    };
+    ($attributes:tt, $suite:ident, $name:ident, $open:ident: $($case:ident),* $(,)?) => {
         mod $name {
             use super::*;
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    $crate::conformance::$suite::$case($open().await).await;
-                }
-            )*
+            $($crate::conformance_test! { $attributes, $suite, $open, $case })*
+        }
+    };
+}
+
+/// Makes one test.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_test {
+    ([$($attribute:meta),*], $suite:ident, $open:ident, $case:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        $(#[$attribute])*
+        async fn $case() {
+            $crate::conformance::$suite::$case($open().await).await;
         }
     };
 }
@@ -147,11 +158,12 @@ macro_rules! state_conformance {
 }
 
 /// The suite of brokers: `pubsub_conformance!(sqlite: open_for_test)`, where `open_for_test` is an async function that
-/// gives a `Subject<dyn PubSub>` whose leases last at most two seconds.
+/// gives a `Subject<dyn PubSub>` whose leases last at most two seconds. Attributes before the name, such as an `ignore`
+/// that says which server it takes, are those of each test.
 #[macro_export]
 macro_rules! pubsub_conformance {
-    ($name:ident: $open:ident) => {
-        $crate::conformance_tests! { pubsub, $name, $open:
+    ($(#[$attribute:meta])* $name:ident: $open:ident) => {
+        $crate::conformance_tests! { [$($attribute),*], pubsub, $name, $open:
             it_answers_a_ping,
             a_message_arrives_as_published,
             any_payload_and_topic_name_passes,

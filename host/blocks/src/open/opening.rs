@@ -5,7 +5,7 @@ use crate::{
     backend::{Backend, Backends, Block, Opening as State},
     registry::{Driver, Metadata, OpenContext, OpenError, Opened, Registry},
 };
-use berth_resources::{AppId, Component, Diagnostic, Severity};
+use berth_resources::{AppId, Component, Diagnostic, MetadataItem, Severity};
 use std::{collections::BTreeMap, sync::Arc};
 
 pub(super) struct Opening<'o> {
@@ -167,9 +167,10 @@ impl<'o> Opening<'o> {
         backend.scopes.clone_from(&component.scopes);
         backend.topic_prefix = resolve::topic_prefix(component);
         rules::apply(&parts.rules, &mut backend).map_err(|(field, message)| {
-            vec![at_field(
+            let item = resolve::item(component, field);
+            vec![at(
                 component,
-                field,
+                item,
                 format!("metadata `{field}`: {message}"),
             )]
         })?;
@@ -282,9 +283,9 @@ impl<'o> Opening<'o> {
         };
         match tokio::time::timeout(component.init_timeout, (driver.open)(context, values)).await {
             Ok(Ok(opened)) => Ok(opened),
-            Ok(Err(OpenError::Metadata { field, message })) => Err(at_field(
+            Ok(Err(OpenError::Metadata { field, message })) => Err(at(
                 component,
-                &field,
+                resolve::field(component, driver, &field),
                 format!("{what}: metadata `{field}`: {message}"),
             )),
             Ok(Err(OpenError::Backend(message))) => {
@@ -301,8 +302,8 @@ impl<'o> Opening<'o> {
     }
 }
 
-fn at_field(component: &Component, field: &str, message: String) -> Diagnostic {
-    let item = resolve::item(component, field);
+/// At an entry, or at the document if it has no such entry.
+fn at(component: &Component, item: Option<&MetadataItem>, message: String) -> Diagnostic {
     error(item.map_or(&component.origin, |item| &item.origin), message)
 }
 

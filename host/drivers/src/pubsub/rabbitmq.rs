@@ -102,6 +102,7 @@ impl PubSub for RabbitPubSub {
             history: false,
             log: false,
             browse: false,
+            removal: false,
         }
     }
 

@@ -162,6 +162,7 @@ impl PubSub for RedisPubSub {
             log: true,
             history: true,
             browse: true,
+            removal: true,
         }
     }
 

@@ -38,6 +38,12 @@ struct LocalFileMetadata {
 /// Reads at the same time. One that never ends keeps its thread, and the host tries again and again.
 static READERS: Semaphore = Semaphore::const_new(4);
 
+/// The metadata of the reference page's example.
+const EXAMPLE: &str = "\
+- name: secretsFile
+  value: components/embedded/secrets.json
+";
+
 /// The driver's entry in the registry.
 pub(crate) fn driver() -> Driver {
     Driver::new(
@@ -61,6 +67,7 @@ pub(crate) fn driver() -> Driver {
             })
         },
     )
+    .example(EXAMPLE)
 }
 
 fn open(metadata: &LocalFileMetadata) -> Result<LocalFile, OpenError> {

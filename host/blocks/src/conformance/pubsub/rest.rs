@@ -93,7 +93,9 @@ pub async fn messages_at_rest_can_be_read_and_removed(broker: Broker) {
         .map(|message| message.data.clone())
         .collect();
     assert_eq!(all, names("m", 5));
-
+    if !broker.backend.capabilities().removal {
+        return assert_unsupported(broker.backend.remove("t", &first[1].id).await);
+    }
     assert_eq!(broker.backend.remove("t", &first[1].id).await, Ok(true));
     assert_eq!(broker.backend.remove("t", &first[1].id).await, Ok(false));
     assert_eq!(
@@ -134,13 +136,13 @@ pub async fn retained_messages_outlive_their_groups(broker: Broker) {
         broker.stored("t").await == left
     })
     .await;
-    assert_eq!(
+    eventually("nothing waits", async || {
         broker
             .depth("t", Some("app"))
             .await
-            .map(|(waiting, _)| waiting),
-        Some(0)
-    );
+            .is_some_and(|(waiting, _)| waiting == 0)
+    })
+    .await;
     listener.silent().await;
 }
 
