@@ -254,6 +254,7 @@ fn subscription(declared: wit::Subscription, app: &berth_resources::App) -> Subs
             BulkSettings::declared(bulk.max_messages_count, bulk.max_await_duration_ms)
         }),
         metadata: declared.metadata,
+        in_code: true,
         scopes: vec![app.id.clone()],
         pubsub_origin: app.origin.clone(),
         origin: app.origin.clone(),
