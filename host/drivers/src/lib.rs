@@ -3,7 +3,11 @@
 //! `state/sqlite.rs` is exactly `type: state.sqlite`. A driver makes one attempt and knows no policy; what several
 //! drivers of one engine share has a module of its own (`sqlite`).
 
-#[cfg(any(feature = "pubsub-kafka", feature = "pubsub-redis", feature = "pubsub-sqlite"))]
+#[cfg(any(
+    feature = "pubsub-kafka",
+    feature = "pubsub-redis",
+    feature = "pubsub-sqlite"
+))]
 mod pubsub;
 // Which of it is used depends on the drivers that are built.
 #[cfg(feature = "redis")]
