@@ -65,6 +65,31 @@ use std::{
 /// Topics whose last page is remembered.
 const PAGES_MAX: usize = 64;
 
+/// The metadata of the reference page's example.
+const EXAMPLE: &str = "\
+- name: brokers
+  value: kafka-1.example.com:9093,kafka-2.example.com:9093
+- name: authType
+  value: password
+- name: saslMechanism
+  value: SHA-512
+- name: saslUsername
+  value: orders
+- name: saslPassword
+  secretKeyRef:
+    name: kafka-password
+";
+
+/// What the reference page says besides.
+const NOTES: &str = "\
+Messages with one partition key keep their order; others have none. Kafka removes no single message: a dead-letter topic
+keeps its letters for the topic's `retention.ms`. Topics are created where the broker creates them by itself.
+
+Tested with the mock cluster of librdkafka, in every run, and with an independent broker (`scripts/kafka-broker.sh`). Not
+tested, since no broker here has them: SASL with any mechanism, TLS and client certificates, managed services, more than
+one replica.
+";
+
 /// The driver's entry in the registry.
 pub(crate) fn driver() -> Driver {
     Driver::new(
@@ -79,6 +104,8 @@ pub(crate) fn driver() -> Driver {
             })
         },
     )
+    .example(EXAMPLE)
+    .notes(NOTES)
 }
 
 async fn open(context: OpenContext, metadata: KafkaMetadata) -> Result<KafkaPubSub, OpenError> {

@@ -116,6 +116,28 @@ impl RedisMetadata {
 /// How long an empty consumer of a host that died stays in its group, at least.
 const GONE: Duration = Duration::from_secs(600);
 
+/// The metadata of the reference page's example.
+const EXAMPLE: &str = "\
+- name: redisHost
+  value: redis.example.com:6380
+- name: redisPassword
+  secretKeyRef:
+    name: redis-password
+- name: enableTLS
+  value: true
+- name: processingTimeout
+  value: 30s
+";
+
+/// What the reference page says besides.
+const NOTES: &str = "\
+Needs Redis 6.2 or newer. Streams are trimmed by `maxLenApprox` or `streamTTL` only: without one of them, consumed
+messages stay. No order of partition keys among several handlers.
+
+Tested with Redis 7.0: one server, Sentinel with failover, a Cluster of three, TLS with client certificates. Not tested:
+managed services, Valkey, KeyDB.
+";
+
 /// The driver's entry in the registry.
 pub(crate) fn driver() -> Driver {
     Driver::new(
@@ -130,6 +152,8 @@ pub(crate) fn driver() -> Driver {
             })
         },
     )
+    .example(EXAMPLE)
+    .notes(NOTES)
 }
 
 async fn open(context: OpenContext, metadata: RedisMetadata) -> Result<RedisPubSub, OpenError> {

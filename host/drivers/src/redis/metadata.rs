@@ -103,10 +103,10 @@ macro_rules! redis_metadata {
             /// No effect: a connection is looked at every 30 seconds.
             #[serde(default)]
             idle_check_frequency: Option<$crate::redis::Interval>,
-            /// Not supported: set `redisPassword`. Only `false` is accepted.
+            /// Not served: `true` is refused, set `redisPassword`.
             #[serde(default, rename = "useEntraID", alias = "useAzureAD")]
             use_entra_id: bool,
-            /// Not supported: set `redisPassword`. Only `false` is accepted.
+            /// Not served: `true` is refused, set `redisPassword`.
             #[serde(default, rename = "useOIDC")]
             use_oidc: bool,
             $($own)*

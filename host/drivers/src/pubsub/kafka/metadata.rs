@@ -55,7 +55,7 @@ pub(super) struct KafkaMetadata {
     /// `100ms`.
     #[serde(default)]
     pub(super) consume_retry_interval: Option<DurationOrMillis>,
-    /// Accepted and not needed: the client finds out what the brokers speak.
+    /// No effect: the client finds out what the brokers speak.
     #[serde(default)]
     pub(super) version: Option<String>,
     /// Certificates in PEM that the brokers' certificates are checked against; default: those of the system.
@@ -104,52 +104,52 @@ pub(super) struct KafkaMetadata {
     /// Closes connections that were silent for this long; default `0`, never.
     #[serde(default)]
     pub(super) client_connection_keep_alive_interval: Option<DurationOrSeconds>,
-    /// Not served, as `authType: oidc`.
+    /// Not served: authentication by OpenID Connect.
     #[serde(default)]
     oidc_token_endpoint: Option<NoOidc>,
-    /// Not served, as `authType: oidc`.
+    /// Not served: authentication by OpenID Connect.
     #[serde(default, rename = "oidcClientID")]
     oidc_client_id: Option<NoOidc>,
-    /// Not served, as `authType: oidc`.
+    /// Not served: authentication by OpenID Connect.
     #[serde(default)]
     oidc_client_secret: Option<NoOidc>,
-    /// Not served, as `authType: oidc`.
+    /// Not served: authentication by OpenID Connect.
     #[serde(default)]
     oidc_scopes: Option<NoOidc>,
-    /// Not served, as `authType: oidc`.
+    /// Not served: authentication by OpenID Connect.
     #[serde(default)]
     oidc_extensions: Option<NoOidc>,
-    /// Not served, as `authType: awsiam`.
+    /// Not served: authentication by AWS IAM.
     #[serde(default)]
     aws_region: Option<NoAwsIam>,
-    /// Not served, as `authType: awsiam`.
+    /// Not served: authentication by AWS IAM.
     #[serde(default)]
     aws_access_key: Option<NoAwsIam>,
-    /// Not served, as `authType: awsiam`.
+    /// Not served: authentication by AWS IAM.
     #[serde(default)]
     aws_secret_key: Option<NoAwsIam>,
-    /// Not served, as `authType: awsiam`.
+    /// Not served: authentication by AWS IAM.
     #[serde(default)]
     aws_session_token: Option<NoAwsIam>,
-    /// Not served, as `authType: awsiam`.
+    /// Not served: authentication by AWS IAM.
     #[serde(default)]
     aws_iam_role_arn: Option<NoAwsIam>,
-    /// Not served, as `authType: awsiam`.
+    /// Not served: authentication by AWS IAM.
     #[serde(default)]
     aws_sts_session_name: Option<NoAwsIam>,
-    /// Not served: messages are not encoded with a schema.
+    /// Not served: schema registries.
     #[serde(default, rename = "schemaRegistryURL")]
     schema_registry_url: Option<NoSchemas>,
-    /// Not served, as `schemaRegistryURL`.
+    /// Not served: schema registries.
     #[serde(default, rename = "schemaRegistryAPIKey")]
     schema_registry_api_key: Option<NoSchemas>,
-    /// Not served, as `schemaRegistryURL`.
+    /// Not served: schema registries.
     #[serde(default, rename = "schemaRegistryAPISecret")]
     schema_registry_api_secret: Option<NoSchemas>,
-    /// Not served, as `schemaRegistryURL`.
+    /// Not served: schema registries.
     #[serde(default)]
     schema_caching_enabled: Option<NoSchemas>,
-    /// Not served, as `schemaRegistryURL`.
+    /// Not served: schema registries.
     #[serde(default, rename = "schemaLatestVersionCacheTTL")]
     schema_latest_version_cache_ttl: Option<NoSchemas>,
 }
