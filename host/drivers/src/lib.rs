@@ -3,6 +3,10 @@
 //! `state/sqlite.rs` is exactly `type: state.sqlite`. A driver makes one attempt and knows no policy; what several
 //! drivers of one engine share has a module of its own (`sqlite`).
 
+#[cfg(feature = "postgresql")]
+mod postgresql;
+#[cfg(any(feature = "state-sqlite", feature = "state-postgresql"))]
+mod prefix;
 #[cfg(feature = "pubsub-sqlite")]
 mod pubsub;
 #[cfg(test)]
@@ -12,7 +16,7 @@ mod secrets;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(not(feature = "pubsub-sqlite"), allow(dead_code))]
 mod sqlite;
-#[cfg(feature = "state-sqlite")]
+#[cfg(any(feature = "state-sqlite", feature = "state-postgresql"))]
 mod state;
 
 use berth_blocks::registry::{Driver, Registry};
@@ -23,6 +27,10 @@ pub fn registry() -> Registry {
     let own: Vec<Driver> = vec![
         #[cfg(feature = "state-sqlite")]
         state::sqlite::driver(),
+        #[cfg(feature = "state-postgresql")]
+        state::postgresql::driver("state.postgresql"),
+        #[cfg(feature = "state-postgresql")]
+        state::postgresql::driver("state.postgres"),
         #[cfg(feature = "pubsub-sqlite")]
         pubsub::sqlite::driver(),
         #[cfg(feature = "secretstores-local-file")]
