@@ -3,6 +3,10 @@
 //! `state/sqlite.rs` is exactly `type: state.sqlite`. A driver makes one attempt and knows no policy; what several
 //! drivers of one engine share has a module of its own (`sqlite`).
 
+#[cfg(feature = "postgresql")]
+mod postgresql;
+#[cfg(any(feature = "state-sqlite", feature = "state-postgresql"))]
+mod prefix;
 #[cfg(any(
     feature = "pubsub-kafka",
     feature = "pubsub-rabbitmq",
@@ -21,7 +25,11 @@ mod secrets;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(not(feature = "pubsub-sqlite"), allow(dead_code))]
 mod sqlite;
-#[cfg(any(feature = "state-sqlite", feature = "state-redis"))]
+#[cfg(any(
+    feature = "state-sqlite",
+    feature = "state-redis",
+    feature = "state-postgresql"
+))]
 mod state;
 
 use berth_blocks::registry::{Driver, Registry};
@@ -36,6 +44,10 @@ pub fn registry() -> Registry {
         state::redis::driver(),
         #[cfg(feature = "pubsub-redis")]
         pubsub::redis::driver(),
+        #[cfg(feature = "state-postgresql")]
+        state::postgresql::driver("state.postgresql"),
+        #[cfg(feature = "state-postgresql")]
+        state::postgresql::driver("state.postgres"),
         #[cfg(feature = "pubsub-sqlite")]
         pubsub::sqlite::driver(),
         #[cfg(feature = "pubsub-rabbitmq")]

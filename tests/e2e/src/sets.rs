@@ -2,7 +2,7 @@
 
 use crate::{Folder, Host, paths};
 use anyhow::{Context, Result, ensure};
-use berth_servers::{MockKafka, Redis, RedisOptions};
+use berth_servers::{MockKafka, Postgres, PostgresDatabase, RabbitMq, Redis, RedisOptions};
 use std::{any::Any, fs, path::Path};
 
 /// A folder below `components/`.
@@ -40,12 +40,12 @@ impl Shop {
 
 impl Set {
     /// Runs the shop on the documents of the set, in which the addresses of the usual servers and their credentials are
-    /// replaced by those of private ones, and nothing else. Tests that run at the same time have different numbers.
+    /// replaced by those of private ones, and nothing else.
     ///
     /// # Errors
     /// As [`crate::HostBuilder::start`].
-    pub async fn shop(self, number: usize) -> Result<Shop> {
-        let servers = Servers::start(self, number).await;
+    pub async fn shop(self) -> Result<Shop> {
+        let servers = Servers::start(self).await;
         let documents = self.documents(&servers.replacements)?;
         let host = Host::builder()
             .source(paths::shop()?)
@@ -118,13 +118,20 @@ struct Servers {
 }
 
 impl Servers {
-    async fn start(set: Set, number: usize) -> Self {
+    async fn start(set: Set) -> Self {
         let mut servers = Self::default();
         match set {
             Set::Embedded | Set::InMemory => {}
             Set::Redis => servers.redis().await,
-            Set::Postgresql | Set::Rabbitmq => unimplemented!("{number}"),
-            Set::Kafka => servers.kafka(),
+            Set::Postgresql => servers.postgresql().await,
+            Set::Rabbitmq => {
+                servers.postgresql().await;
+                servers.rabbitmq().await;
+            }
+            Set::Kafka => {
+                servers.postgresql().await;
+                servers.kafka();
+            }
         }
         servers
     }
@@ -140,6 +147,31 @@ impl Servers {
         let redis = Redis::start(RedisOptions::new()).await;
         self.replace("localhost:6379", format!("127.0.0.1:{}", redis.port()));
         self.running.push(Box::new(redis));
+    }
+
+    async fn postgresql(&mut self) {
+        let database = Postgres::shared().await;
+        self.replace("value: localhost", "value: 127.0.0.1".to_owned());
+        self.replace("value: 5432", format!("value: {}", database.port));
+        self.replace(
+            "name: database\n      value: postgres",
+            format!("name: database\n      value: {}", database.name),
+        );
+        self.replace(
+            "\"postgresql-password\": \"postgres\"",
+            format!(
+                "\"postgresql-password\": \"{}\"",
+                PostgresDatabase::PASSWORD
+            ),
+        );
+        self.running.push(Box::new(database));
+    }
+
+    /// One of its own: on the shared one the shops of several tests would share their topics.
+    async fn rabbitmq(&mut self) {
+        let broker = RabbitMq::start().await;
+        self.replace("localhost:5672", format!("127.0.0.1:{}", broker.port()));
+        self.running.push(Box::new(broker));
     }
 
     fn kafka(&mut self) {

@@ -60,6 +60,47 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// SIGKILL to the server and to all its descendants, also those in process groups of their own.
+    pub fn kill_family(&mut self) {
+        // A stopped parent starts no further child while they are counted.
+        let _ = kill_process(self.pid(), Signal::STOP);
+        let descendants = descendants(self.pid());
+        self.kill();
+        for pid in &descendants {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+        let deadline = Instant::now() + START_BOUND;
+        while descendants.iter().any(|pid| is_running(*pid)) && Instant::now() < deadline {
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// SIGSTOP to the server and to all its descendants: connections stay open and nothing answers.
+    pub fn freeze_family(&self) {
+        kill_process(self.pid(), Signal::STOP).expect("a running server");
+        for pid in descendants(self.pid()) {
+            let _ = kill_process(pid, Signal::STOP);
+        }
+    }
+
+    /// SIGCONT to the server and to all its descendants.
+    pub fn thaw_family(&self) {
+        for pid in descendants(self.pid()) {
+            let _ = kill_process(pid, Signal::CONT);
+        }
+        kill_process(self.pid(), Signal::CONT).expect("a frozen server");
+    }
+
+    /// A signal that ends the server; kills it if it has not ended within `bound`.
+    pub fn end(&mut self, signal: Signal, bound: Duration) {
+        let _ = kill_process(self.pid(), signal);
+        let deadline = Instant::now() + bound;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        self.kill();
+    }
+
     /// SIGTERM; returns when the server has ended.
     pub fn stop(&mut self) {
         let _ = kill_process(self.pid(), Signal::TERM);
@@ -91,4 +132,39 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Children, their children and so on, as `/proc` knows them.
+fn descendants(of: Pid) -> Vec<Pid> {
+    let parents: Vec<(Pid, i32)> = std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+            Some((pid, stat(pid)?.1))
+        })
+        .collect();
+    let mut family = vec![of];
+    let mut next = 0;
+    while let Some(parent) = family.get(next).copied() {
+        let children = parents
+            .iter()
+            .filter(|(_, its)| *its == parent.as_raw_pid());
+        family.extend(children.map(|(pid, _)| *pid));
+        next += 1;
+    }
+    family.split_off(1)
+}
+
+fn is_running(pid: Pid) -> bool {
+    stat(pid).is_some_and(|(state, _)| state != 'Z')
+}
+
+/// State and parent of a process.
+fn stat(pid: Pid) -> Option<(char, i32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before stands in parentheses and may hold anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }

@@ -1,15 +1,18 @@
 //! RabbitMQ from Debian's package, without plugins.
 
-use crate::{Process, free_port, program};
+use crate::{Own, Process, Shareable, Shared, free_port, program, shared};
 use std::{
     io,
     path::Path,
     process::{Command, Stdio},
+    sync::Weak,
 };
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 const PACKAGE: &str = "rabbitmq-server";
+
+static OWN: Own<RabbitMq> = Own::const_new(Weak::new());
 
 /// A broker with its own port, data and name server, so that several run side by side.
 #[derive(Debug)]
@@ -28,7 +31,25 @@ struct Ports {
     nodes: u16,
 }
 
+impl Shareable for RabbitMq {
+    const NAME: &'static str = "rabbitmq";
+    const VARIABLE: &'static str = "BERTH_TEST_RABBITMQ";
+
+    async fn start() -> Self {
+        Self::start().await
+    }
+
+    fn address(&self) -> String {
+        self.url()
+    }
+}
+
 impl RabbitMq {
+    /// The broker of this run, or of this process: tests use topics with names of their own.
+    pub async fn shared() -> Shared<Self> {
+        shared(&OWN).await
+    }
+
     /// Starts a broker and waits until it answers, which takes several seconds.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a directory for the broker");

@@ -32,13 +32,10 @@ macro_rules! shop_on {
 
 macro_rules! cases {
     ($set:expr; $($case:ident,)*) => {
-        const CASES: &[&str] = &[$(stringify!($case)),*];
-
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $case() -> Result<()> {
-                let number = CASES.iter().position(|case| *case == stringify!($case));
-                let shop = $set.shop(number.unwrap_or_default()).await?;
+                let shop = $set.shop().await?;
                 cases::$case(shop.host()).await
             }
         )*
@@ -49,5 +46,7 @@ shop_on! {
     embedded: Set::Embedded;
     in_memory: Set::InMemory;
     redis: Set::Redis;
+    postgresql: Set::Postgresql;
+    rabbitmq: Set::Rabbitmq;
     kafka: Set::Kafka;
 }

@@ -22,9 +22,9 @@ async fn open_quorum() -> Subject<dyn PubSub> {
 }
 
 async fn open_for_test(queue_type: &'static str) -> Subject<dyn PubSub> {
-    let shared = Shared::broker().await;
+    let shared = RabbitMq::shared().await;
     let prefix = unique();
-    let url = shared.url.clone();
+    let url = shared.address.clone();
     let reopen = move || {
         let (url, prefix) = (url.clone(), prefix.clone());
         async move {

@@ -158,8 +158,8 @@ async fn a_broker_that_is_killed_loses_nothing_that_was_confirmed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_lose_nothing() {
-    let shared = Shared::broker().await;
-    let port = shared.url.rsplit(':').next().unwrap();
+    let shared = RabbitMq::shared().await;
+    let port = shared.address.rsplit(':').next().unwrap();
     let port = port.split('/').next().unwrap().parse().unwrap();
     let proxy = Proxy::before(port).await;
     let pubsub = open_at(proxy.port(), "classic").await;

@@ -12,7 +12,7 @@ use lapin::{
 
 /// A client that knows nothing of berth.
 async fn outsider(world: &World) -> (Connection, Channel) {
-    let connection = Connection::connect(&world.shared.url, ConnectionProperties::default())
+    let connection = Connection::connect(&world.shared.address, ConnectionProperties::default())
         .await
         .unwrap();
     let channel = connection.create_channel().await.unwrap();

@@ -31,8 +31,8 @@ async fn a_broker_that_is_not_there_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_refuses_is_quoted() {
-    let shared = Shared::broker().await;
-    let address = shared.url.split('@').nth(1).unwrap();
+    let shared = RabbitMq::shared().await;
+    let address = shared.address.split('@').nth(1).unwrap();
     let address = address.split('/').next().unwrap();
     let wrong = [
         ("hostname", address),

@@ -3,30 +3,11 @@
 use super::super::*;
 use crate::scratch::metadata;
 use berth_blocks::pubsub::InboundMessage;
-use berth_servers::RabbitMq;
+use berth_servers::{RabbitMq, Shared};
 use bytes::Bytes;
 
 /// How long something that must come may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A broker that tests share: that of the run, if there is one.
-pub(super) struct Shared {
-    pub(super) url: String,
-    _own: Option<RabbitMq>,
-}
-
-impl Shared {
-    pub(super) async fn broker() -> Self {
-        if let Ok(url) = std::env::var("BERTH_TEST_RABBITMQ") {
-            return Self { url, _own: None };
-        }
-        let own = RabbitMq::start().await;
-        Self {
-            url: own.url(),
-            _own: Some(own),
-        }
-    }
-}
 
 /// A name that no other test uses.
 pub(super) fn unique() -> String {
@@ -42,14 +23,14 @@ pub(super) async fn open_with(entries: &[(&str, &str)]) -> RabbitPubSub {
 pub(super) struct World {
     pub(super) pubsub: RabbitPubSub,
     pub(super) topic: String,
-    pub(super) shared: Shared,
+    pub(super) shared: Shared<RabbitMq>,
     entries: Vec<(String, String)>,
 }
 
 impl World {
     pub(super) async fn with(entries: &[(&str, &str)]) -> Self {
-        let shared = Shared::broker().await;
-        let mut all = vec![("connectionString", shared.url.as_str())];
+        let shared = RabbitMq::shared().await;
+        let mut all = vec![("connectionString", shared.address.as_str())];
         all.extend(entries);
         Self {
             pubsub: open_with(&all).await,
