@@ -31,17 +31,31 @@ pub fn render(registry: &Registry) -> String {
             .collect();
         drivers.sort_by_key(|driver| driver.kind);
         write!(page, "\n## {title}\n").expect("text grows");
-        for driver in drivers {
-            section(&mut page, driver, example_name);
+        // A driver may have several names.
+        for same in drivers.chunk_by(|one, other| is_same(one, other)) {
+            section(&mut page, same, example_name);
         }
     }
     page
 }
 
-fn section(page: &mut String, driver: &Driver, example_name: &str) {
+fn is_same(one: &Driver, other: &Driver) -> bool {
+    one.summary == other.summary && (one.schema)() == (other.schema)()
+}
+
+fn section(page: &mut String, names: &[&Driver], example_name: &str) {
+    let Some((driver, others)) = names.split_last() else {
+        return;
+    };
     let versions = driver.versions.join(", ");
     let (kind, summary) = (driver.kind, driver.summary);
-    let mut parts = vec![format!("### {kind}\n{summary}. Version: {versions}.\n")];
+    let aliases: String = others
+        .iter()
+        .map(|other| format!(" Also `{}`.", other.kind))
+        .collect();
+    let mut parts = vec![format!(
+        "### {kind}\n{summary}. Version: {versions}.{aliases}\n"
+    )];
     let (dapr_only, own): (Vec<_>, Vec<_>) = fields::of(driver)
         .into_iter()
         .partition(|field| reason(field).is_some());
