@@ -46,6 +46,24 @@ use std::{sync::Arc, time::Duration};
 /// How long a call to the broker may take. Dapr has no setting for it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The metadata of the reference page's example.
+const EXAMPLE: &str = "\
+- name: connectionString
+  secretKeyRef:
+    name: rabbitmq-connection
+- name: queueType
+  value: quorum
+";
+
+/// What the reference page says besides.
+const NOTES: &str = "\
+`connectionString` is `amqps://user:password@rabbitmq.example.com:5671/vhost`. What is published to a topic before an
+app has ever subscribed to it is lost, as in Dapr; dead letters are kept. Topics cannot be looked into.
+
+Tested with RabbitMQ 3.10, classic and quorum queues on one node. Not tested: clusters, managed services (Amazon MQ,
+CloudAMQP), RabbitMQ 4.
+";
+
 /// The driver's entry in the registry.
 pub(crate) fn driver() -> Driver {
     Driver::new(
@@ -60,6 +78,8 @@ pub(crate) fn driver() -> Driver {
             })
         },
     )
+    .example(EXAMPLE)
+    .notes(NOTES)
 }
 
 async fn open(metadata: &RabbitMetadata) -> Result<RabbitPubSub, OpenError> {

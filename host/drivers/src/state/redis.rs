@@ -58,6 +58,26 @@ redis_metadata! {
     }
 }
 
+/// The metadata of the reference page's example.
+const EXAMPLE: &str = "\
+- name: redisHost
+  value: redis.example.com:6380
+- name: redisPassword
+  secretKeyRef:
+    name: redis-password
+- name: enableTLS
+  value: true
+";
+
+/// What the reference page says besides.
+const NOTES: &str = "\
+In a Cluster a transaction touches keys of one slot only: put what belongs together under one hash tag, such as
+`{cart-17}-items`.
+
+Tested with Redis 7.0: one server, Sentinel with failover, a Cluster of three, TLS with client certificates. Not tested:
+managed services, Valkey, KeyDB.
+";
+
 /// The driver's entry in the registry.
 pub(crate) fn driver() -> Driver {
     Driver::new(
@@ -72,6 +92,8 @@ pub(crate) fn driver() -> Driver {
             })
         },
     )
+    .example(EXAMPLE)
+    .notes(NOTES)
 }
 
 async fn open(context: OpenContext, metadata: RedisMetadata) -> Result<RedisState, OpenError> {

@@ -46,7 +46,7 @@ pub(super) struct RabbitMetadata {
     /// `2`: messages are written to disk; `0` or `1`: they are lost when the broker restarts. Default `2`; in Dapr `0`.
     #[serde(default)]
     delivery_mode: Option<u8>,
-    /// Accepted and not used: berth gives a message back until it was handled or is a dead letter.
+    /// No effect: berth gives a message back until it was handled or is a dead letter.
     #[serde(default)]
     #[expect(dead_code, reason = "read so that documents of Dapr are valid")]
     requeue_in_failure: bool,
