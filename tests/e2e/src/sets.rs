@@ -40,12 +40,12 @@ impl Shop {
 
 impl Set {
     /// Runs the shop on the documents of the set, in which the addresses of the usual servers and their credentials are
-    /// replaced by those of private ones, and nothing else.
+    /// replaced by those of private ones, and nothing else. Tests that run at the same time have different numbers.
     ///
     /// # Errors
     /// As [`crate::HostBuilder::start`].
-    pub async fn shop(self) -> Result<Shop> {
-        let servers = Servers::start(self).await;
+    pub async fn shop(self, number: usize) -> Result<Shop> {
+        let servers = Servers::start(self, number).await;
         let documents = self.documents(&servers.replacements)?;
         let host = Host::builder()
             .source(paths::shop()?)
@@ -118,7 +118,7 @@ struct Servers {
 }
 
 impl Servers {
-    async fn start(set: Set) -> Self {
+    async fn start(set: Set, number: usize) -> Self {
         let mut servers = Self::default();
         match set {
             Set::Embedded | Set::InMemory => {}
@@ -126,7 +126,7 @@ impl Servers {
             Set::Postgresql => servers.postgresql().await,
             Set::Rabbitmq => {
                 servers.postgresql().await;
-                servers.rabbitmq().await;
+                servers.rabbitmq(number).await;
             }
             Set::Kafka => {
                 servers.postgresql().await;
@@ -167,10 +167,10 @@ impl Servers {
         self.running.push(Box::new(database));
     }
 
-    /// One of its own: on the shared one the shops of several tests would share their topics.
-    async fn rabbitmq(&mut self) {
-        let broker = RabbitMq::start().await;
-        self.replace("localhost:5672", format!("127.0.0.1:{}", broker.port()));
+    /// A part of the shared broker: the shops of several tests have the same topics.
+    async fn rabbitmq(&mut self, number: usize) {
+        let broker = RabbitMq::shared().await;
+        self.replace("localhost:5672", RabbitMq::part_of(&broker, number));
         self.running.push(Box::new(broker));
     }
 

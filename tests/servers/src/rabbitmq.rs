@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 
 const PACKAGE: &str = "rabbitmq-server";
 
+/// Virtual hosts besides `/`, for tests that share a broker and cannot choose the names of their topics.
+const VIRTUAL_HOSTS: usize = 16;
+
 static OWN: Own<RabbitMq> = Own::const_new(Weak::new());
 
 /// A broker with its own port, data and name server, so that several run side by side.
@@ -48,6 +51,18 @@ impl RabbitMq {
     /// The broker of this run, or of this process: tests use topics with names of their own.
     pub async fn shared() -> Shared<Self> {
         shared(&OWN).await
+    }
+
+    /// A part of the broker of [`shared`](Self::shared) that is apart from the others, by number: `host:port/vhost`.
+    ///
+    /// # Panics
+    /// There are not so many.
+    #[must_use]
+    pub fn part_of(shared: &Shared<Self>, number: usize) -> String {
+        assert!(number < VIRTUAL_HOSTS, "more than {VIRTUAL_HOSTS} parts");
+        let address = shared.address.rsplit('@').next().unwrap_or_default();
+        let server = address.split('/').next().unwrap_or_default();
+        format!("{server}/{}", virtual_host(number))
     }
 
     /// Starts a broker and waits until it answers, which takes several seconds.
@@ -155,11 +170,34 @@ fn configure(folder: &Path, ports: Ports) -> io::Result<()> {
          log.console = true\n\
          log.console.level = info\n\
          vm_memory_high_watermark.absolute = 1GB\n\
-         disk_free_limit.absolute = 10MB\n",
-        ports.amqp
+         disk_free_limit.absolute = 10MB\n\
+         load_definitions = {}\n",
+        ports.amqp,
+        folder.join("definitions.json").display(),
     );
     std::fs::write(folder.join("rabbitmq.conf"), text)?;
+    std::fs::write(folder.join("definitions.json"), definitions())?;
     std::fs::write(folder.join("plugins"), "[].")
+}
+
+fn virtual_host(number: usize) -> String {
+    format!("test-{number}")
+}
+
+/// The virtual hosts and their user. A broker that reads such a file makes none by itself.
+fn definitions() -> String {
+    let names: Vec<_> = std::iter::once("/".to_owned())
+        .chain((0..VIRTUAL_HOSTS).map(virtual_host))
+        .collect();
+    let hosts = names.iter().map(|name| format!(r#"{{"name":"{name}"}}"#));
+    let permissions = names.iter().map(|name| {
+        format!(r#"{{"user":"guest","vhost":"{name}","configure":".*","write":".*","read":".*"}}"#)
+    });
+    format!(
+        r#"{{"users":[{{"name":"guest","password":"guest","tags":["administrator"]}}],"vhosts":[{}],"permissions":[{}]}}"#,
+        hosts.collect::<Vec<_>>().join(","),
+        permissions.collect::<Vec<_>>().join(",")
+    )
 }
 
 fn start_names(folder: &Path, ports: Ports) -> io::Result<Process> {

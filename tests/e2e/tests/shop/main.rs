@@ -32,10 +32,13 @@ macro_rules! shop_on {
 
 macro_rules! cases {
     ($set:expr; $($case:ident,)*) => {
+        const CASES: &[&str] = &[$(stringify!($case)),*];
+
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $case() -> Result<()> {
-                let shop = $set.shop().await?;
+                let number = CASES.iter().position(|case| *case == stringify!($case));
+                let shop = $set.shop(number.unwrap_or_default()).await?;
                 cases::$case(shop.host()).await
             }
         )*
