@@ -157,17 +157,19 @@ impl PubSub for KafkaPubSub {
             .consumer_group
             .clone()
             .unwrap_or(request.group);
-        let member = Member::join(
-            self.settings.consumer(&group),
+        let member = Member::new(
             request.topic,
             group,
             self.settings.brokers.clone(),
             self.settings.delivery,
         );
+        // From here on the member leaves when this call is given up.
         let consumer = KafkaConsumer {
-            member: member.await?,
+            member,
             prefetch: request.prefetch,
         };
+        let config = self.settings.consumer(&consumer.member.group);
+        consumer.member.join(config).await?;
         let mut members = self.members.lock();
         members.retain(|member| member.strong_count() > 0);
         members.push(Arc::downgrade(&consumer.member));

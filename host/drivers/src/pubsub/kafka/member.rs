@@ -9,7 +9,7 @@ use super::{
     error::{Trouble, pubsub_error},
     inbox::{Handed, Inbox, Lost, Place},
     record::Record,
-    settings::{COMMIT_INTERVAL, Delivery},
+    settings::{CALL_TIMEOUT, COMMIT_INTERVAL, Delivery},
 };
 use berth_blocks::pubsub::{Attempt, PubSubError};
 use parking_lot::Mutex;
@@ -40,6 +40,8 @@ pub(super) struct Member {
     state: Mutex<State>,
     /// Whoever waits for messages looks again.
     wake: Arc<Notify>,
+    /// The group has dealt out its partitions, or says why it does not.
+    dealt: Notify,
     trouble: Arc<Trouble>,
 }
 
@@ -59,15 +61,14 @@ struct State {
 }
 
 impl Member {
-    /// Joins a group. Returns once the consumer runs; partitions come when the group has dealt them out.
-    pub(super) async fn join(
-        config: ClientConfig,
+    /// A member that has not joined yet.
+    pub(super) fn new(
         topic: String,
         group: String,
         brokers: String,
         delivery: Delivery,
-    ) -> Result<Arc<Self>, PubSubError> {
-        let member = Arc::new(Self {
+    ) -> Arc<Self> {
+        Arc::new(Self {
             state: Mutex::new(State {
                 inbox: Inbox::new(delivery.buffer),
                 kafka: None,
@@ -82,19 +83,25 @@ impl Member {
             brokers,
             delivery,
             wake: Arc::default(),
+            dealt: Notify::new(),
             trouble: Arc::default(),
-        });
+        })
+    }
+
+    /// Joins the group, and waits for a while until it has dealt out its partitions: who publishes after this is heard,
+    /// and no rebalance of this member's making follows. A group that takes longer goes on without the wait.
+    pub(super) async fn join(self: &Arc<Self>, config: ClientConfig) -> Result<(), PubSubError> {
         let (started, starts) = oneshot::channel();
-        let own = Arc::clone(&member);
+        let own = Arc::clone(self);
         let thread = std::thread::Builder::new().name("kafka-member".to_owned());
         thread
             .spawn(move || own.serve(&config, started))
             .map_err(|error| PubSubError::Other(format!("starting a consumer: {error}")))?;
-        match starts.await {
-            Ok(Ok(())) => Ok(member),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(PubSubError::Other("the consumer has ended".to_owned())),
-        }
+        let ended = |_| PubSubError::Other("the consumer has ended".to_owned());
+        starts.await.map_err(ended)??;
+        // Either way the member goes on.
+        let _ = tokio::time::timeout(CALL_TIMEOUT, self.dealt.notified()).await;
+        Ok(())
     }
 
     /// The thread: serves the group until the member leaves.
@@ -112,9 +119,8 @@ impl Member {
                 return;
             }
         };
-        if started.send(Ok(())).is_err() {
-            self.leave();
-        }
+        // Whoever joined has gone away if nobody hears this, and the member leaves.
+        let _ = started.send(Ok(()));
         while !self.is_over() {
             match kafka.poll(POLL) {
                 None => {}
@@ -253,6 +259,7 @@ impl Member {
         if let Some(failure) = failure(error, trouble) {
             self.state.lock().failure = Some(failure);
             self.wake.notify_one();
+            self.dealt.notify_one();
         }
     }
 
@@ -276,6 +283,7 @@ impl Member {
         // A queue may hold what was fetched before its partition was last given up. librdkafka drops that when it is
         // polled, and calls only when an empty queue gets something.
         self.wake.notify_one();
+        self.dealt.notify_one();
         self.trouble.over();
         tracing::debug!(
             topic = self.topic,
