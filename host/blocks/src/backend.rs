@@ -133,6 +133,16 @@ impl Backend {
         }
     }
 
+    /// What it can do for an app, in Dapr's words.
+    pub(crate) fn capabilities(&self, app: &AppId) -> Vec<&'static str> {
+        let Ok(opened) = self.opening.of(app) else {
+            return Vec::new();
+        };
+        let state = opened.state.map(|state| state.capabilities().names());
+        let pubsub = opened.pubsub.map(|pubsub| pubsub.capabilities().names());
+        state.into_iter().chain(pubsub).flatten().collect()
+    }
+
     /// Whether an app of the same namespace may use it.
     #[must_use]
     pub fn visible_to(&self, app: &AppId) -> bool {

@@ -5,7 +5,7 @@ use crate::{
     backend::{Backend, Backends, Block, Grant, Opening},
     handles::{Invoker, Publisher, Secrets, State, Topics},
     invocation::Invoke,
-    pipeline::{BlockError, Calls},
+    pipeline::{BackendError, Calls},
 };
 use arc_swap::ArcSwap;
 use berth_resources::{AppId, ComponentType, Namespace};
@@ -36,6 +36,19 @@ pub struct VisibleBackend {
     pub kind: ComponentType,
     /// The building block.
     pub block: Block,
+}
+
+/// A backend that an app may use, and what it can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendDescription {
+    /// Name of the document.
+    pub name: String,
+    /// `spec.type`.
+    pub kind: ComponentType,
+    /// `spec.version`.
+    pub version: String,
+    /// In Dapr's words, such as `TRANSACTIONAL`; none if it is not open.
+    pub capabilities: Vec<&'static str>,
 }
 
 /// A backend as people see it in a listing.
@@ -137,6 +150,21 @@ impl Blocks {
             .collect()
     }
 
+    /// What an app may use and what each of it can do, for people and programs that ask.
+    #[must_use]
+    pub fn described(&self, namespace: &Namespace, app: &AppId) -> Vec<BackendDescription> {
+        let listed = self.snapshot().list().into_iter();
+        listed
+            .filter(|backend| &backend.namespace == namespace && backend.visible_to(app))
+            .map(|backend| BackendDescription {
+                name: backend.name.to_string(),
+                kind: backend.kind.clone(),
+                version: backend.version.clone(),
+                capabilities: backend.capabilities(app),
+            })
+            .collect()
+    }
+
     /// Every backend and whether it works.
     pub async fn backends(&self) -> Vec<BackendStatus> {
         let listed = self.snapshot().list();
@@ -179,7 +207,7 @@ impl Blocks {
     }
 
     /// What an app may do with a backend, or why it may not.
-    pub(crate) fn grant<E: BlockError>(
+    pub(crate) fn grant<E: BackendError>(
         &self,
         namespace: &Namespace,
         app: &AppId,
@@ -189,11 +217,14 @@ impl Blocks {
         let backends = self.0.backends.load();
         let grant = backends.grant(namespace, app, block, name).ok_or_else(|| {
             let visible = backends.names(namespace, app, block).join(", ");
-            let visible = if visible.is_empty() { "none".to_owned() } else { visible };
-            E::not_found(format!(
-                "app \"{app}\" sees no {} \"{name}\" in namespace \"{namespace}\" (visible: {visible})",
-                block.noun()
-            ))
+            let noun = block.noun();
+            let what =
+                format!("app \"{app}\" sees no {noun} \"{name}\" in namespace \"{namespace}\"");
+            if visible.is_empty() {
+                E::not_configured(format!("{what} (visible: none)"))
+            } else {
+                E::not_found(format!("{what} (visible: {visible})"))
+            }
         })?;
         match &grant.opened {
             Ok(_) => Ok(grant),

@@ -31,7 +31,7 @@ pub mod secrets;
 pub mod state;
 
 pub use backend::{Backend, Backends, Block, Failure, Opening};
-pub use blocks::{BackendStatus, Blocks, Health, VisibleBackend};
+pub use blocks::{BackendDescription, BackendStatus, Blocks, Health, VisibleBackend};
 pub use caller::Caller;
 pub use cloudevents::CloudEvent;
 pub use delivery::{

@@ -10,6 +10,9 @@ use std::time::{Duration, SystemTime};
 /// Why a pub/sub call failed: the variant says what the caller can do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PubSubError {
+    /// The app sees no backend at all.
+    #[error("{0}")]
+    NotConfigured(String),
     /// No such backend, or not visible to the app.
     #[error("{0}")]
     NotFound(String),
@@ -19,6 +22,15 @@ pub enum PubSubError {
     /// The request is wrong.
     #[error("{0}")]
     Invalid(String),
+    /// Metadata such as `ttlInSeconds` has a value that means nothing.
+    #[error("{0}")]
+    InvalidMetadata(String),
+    /// The data is said to be a CloudEvent, and is none.
+    #[error("{0}")]
+    InvalidEvent(String),
+    /// An entry of a bulk call has no ID, or one that comes twice.
+    #[error("{0}")]
+    InvalidEntry(String),
     /// The broker cannot do this.
     #[error("{0}")]
     Unsupported(String),
@@ -160,6 +172,15 @@ pub struct PubSubCapabilities {
     pub durable: bool,
     /// [`PubSub::browse`] and [`PubSub::depths`] work.
     pub browse: bool,
+}
+
+impl PubSubCapabilities {
+    /// As Dapr names them.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        let ttl = self.ttl.then_some("MESSAGE_TTL");
+        ttl.into_iter().collect()
+    }
 }
 
 /// A broker: one attempt per call, no policy.

@@ -34,6 +34,8 @@ pub struct Subscription {
     pub bulk: Option<BulkSettings>,
     /// `spec.metadata`, such as `rawPayload`.
     pub metadata: Vec<(String, String)>,
+    /// Declared by the guest itself, in code; else by a document.
+    pub in_code: bool,
     /// Apps that it applies to; empty: all of the namespace.
     pub scopes: Vec<AppId>,
     /// Where the document stands.
@@ -87,6 +89,7 @@ impl Subscription {
             namespace: head.namespace,
             pubsub: pubsub?.to_owned(),
             pubsub_origin,
+            in_code: false,
             topic: topic?.to_owned(),
             rules,
             default_route,

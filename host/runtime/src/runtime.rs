@@ -248,6 +248,7 @@ fn subscription(declared: wit::Subscription, app: &berth_resources::App) -> Subs
                 max_await: Duration::from_millis(bulk.max_await_duration_ms.into()),
             }),
         metadata: declared.metadata,
+        in_code: true,
         scopes: vec![app.id.clone()],
         pubsub_origin: app.origin.clone(),
         origin: app.origin.clone(),

@@ -88,7 +88,7 @@ pub struct PlannedSubscription {
 }
 
 /// A subscription as people see it in a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunningSubscription {
     /// The app.
     pub target: Target,
@@ -98,6 +98,8 @@ pub struct RunningSubscription {
     pub topic: String,
     /// Dead-letter topic.
     pub dead_letter_topic: Option<String>,
+    /// What it was started from.
+    pub subscription: Subscription,
     /// Why nothing arrives at the moment; absent: it is connected.
     pub problem: Option<String>,
 }

@@ -5,7 +5,7 @@ use crate::{
     backend::{Backend, Backends, Block, Opening as State},
     registry::{Driver, Metadata, OpenContext, OpenError, Opened, Registry},
 };
-use berth_resources::{AppId, Component, Diagnostic, Severity};
+use berth_resources::{AppId, Component, Diagnostic, Namespace, Severity};
 use std::{collections::BTreeMap, sync::Arc};
 
 pub(super) struct Opening<'o> {
@@ -104,26 +104,34 @@ impl<'o> Opening<'o> {
         self.findings.extend(sharing::check(
             self.components,
             &self.opened,
-            &self.plan.apps,
+            &self.plan.callers().collect::<Vec<_>>(),
         ));
+        for (namespace, app) in &self.plan.native {
+            self.restrict_secrets(namespace, app, None);
+        }
         for app in &self.plan.apps {
-            let mut own = self
-                .plan
-                .configurations
-                .iter()
-                .filter(|own| own.namespace == app.namespace);
-            let configuration = match &app.configuration {
-                Some(name) => own.find(|own| own.name == *name),
-                None => own.find(|own| own.by_default),
-            };
-            if let Some(configuration) = configuration {
-                let scopes = configuration.secret_scopes.clone();
-                self.opened
-                    .restrict_secrets(app.namespace.clone(), app.id.clone(), scopes);
-            }
+            self.restrict_secrets(&app.namespace, &app.id, app.configuration.as_deref());
         }
         self.findings.sort();
         (self.opened, self.findings)
+    }
+
+    /// Applies the configuration that an app names, or the one for those that name none.
+    fn restrict_secrets(&mut self, namespace: &Namespace, app: &AppId, named: Option<&str>) {
+        let mut own = self
+            .plan
+            .configurations
+            .iter()
+            .filter(|own| own.namespace == *namespace);
+        let configuration = match named {
+            Some(name) => own.find(|own| own.name == name),
+            None => own.find(|own| own.by_default),
+        };
+        if let Some(configuration) = configuration {
+            let scopes = configuration.secret_scopes.clone();
+            self.opened
+                .restrict_secrets(namespace.clone(), app.clone(), scopes);
+        }
     }
 
     async fn all_at_once(&mut self, components: &[&'o Component]) {
@@ -203,15 +211,14 @@ impl<'o> Opening<'o> {
         parts: &resolve::Parts,
     ) -> OpenedFrom {
         let namespace = &component.namespace;
-        let own = self.plan.apps.iter().filter(|app| {
-            app.namespace == *namespace
-                && (component.scopes.is_empty() || component.scopes.contains(&app.id))
+        let own = self.plan.callers().filter(|(tenant, app)| {
+            *tenant == namespace && (component.scopes.is_empty() || component.scopes.contains(app))
         });
         let values = if resolve::per_app(parts) {
-            own.map(|app| {
+            own.map(|(_, app)| {
                 (
-                    Some(app.id.clone()),
-                    resolve::expanded(parts, namespace, Some(&app.id)),
+                    Some(app.clone()),
+                    resolve::expanded(parts, namespace, Some(app)),
                 )
             })
             .collect()

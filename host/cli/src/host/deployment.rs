@@ -76,6 +76,7 @@ impl Workshop {
             data_dir: self.settings.data_dir.clone(),
             connections: self.connections.clone(),
             apps: resources.apps.clone(),
+            native: Vec::new(),
             configurations: resources.configurations.clone(),
         };
         let (backends, findings) =

@@ -41,7 +41,7 @@ enum KeyValueError {
 impl From<StateError> for KeyValueError {
     fn from(error: StateError) -> Self {
         match error {
-            StateError::NotFound(_) => Self::NoSuchStore,
+            StateError::NotConfigured(_) | StateError::NotFound(_) => Self::NoSuchStore,
             StateError::Denied(_) => Self::AccessDenied,
             other => Self::Other(other.to_string()),
         }

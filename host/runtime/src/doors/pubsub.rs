@@ -85,9 +85,13 @@ impl From<PubSubError> for types::Error {
     fn from(error: PubSubError) -> Self {
         use PubSubError as E;
         match error {
-            E::NotFound(text) => Self::NotFound(text),
+            E::NotConfigured(text) | E::NotFound(text) => Self::NotFound(text),
             E::Denied(text) => Self::Denied(text),
-            E::Invalid(text) | E::Unsupported(text) => Self::Invalid(text),
+            E::Invalid(text)
+            | E::InvalidMetadata(text)
+            | E::InvalidEvent(text)
+            | E::InvalidEntry(text)
+            | E::Unsupported(text) => Self::Invalid(text),
             E::Unavailable(text) => Self::Unavailable(text),
             E::Timeout(text) => Self::Timeout(text),
             E::TooLarge(text) => Self::TooLarge(text),

@@ -51,7 +51,7 @@ impl From<block::SecretError> for wit::Error {
     fn from(error: block::SecretError) -> Self {
         use block::SecretError as E;
         match error {
-            E::NotFound(text) => Self::NotFound(text),
+            E::NotConfigured(text) | E::NotFound(text) => Self::NotFound(text),
             E::Denied(text) => Self::Denied(text),
             E::Invalid(text) => Self::Invalid(text),
             E::Unavailable(text) => Self::Unavailable(text),

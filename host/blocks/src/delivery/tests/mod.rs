@@ -24,6 +24,7 @@ pub(super) fn subscription(topic: &str) -> Subscription {
         namespace: Namespace::default(),
         pubsub: "pubsub".to_owned(),
         pubsub_origin: Origin::defaults(),
+        in_code: false,
         topic: topic.to_owned(),
         rules: Vec::new(),
         default_route: Some("/handle".to_owned()),

@@ -206,6 +206,7 @@ struct Run {
     registry: Registry,
     log: Log,
     apps: Vec<App>,
+    native: Vec<(Namespace, AppId)>,
     configurations: Vec<Configuration>,
 }
 
@@ -218,6 +219,7 @@ impl Run {
             registry,
             log,
             apps,
+            native: Vec::new(),
             configurations: Vec::new(),
         }
     }
@@ -231,6 +233,7 @@ impl Run {
             data_dir: self.data.path().to_owned(),
             connections: Connections::default(),
             apps: self.apps.clone(),
+            native: self.native.clone(),
             configurations: self.configurations.clone(),
         };
         let (backends, findings) = open(components, &self.registry, &plan, before).await;
