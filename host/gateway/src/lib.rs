@@ -4,5 +4,8 @@
 //! - [`admin`]: what the CLI asks a running host, on loopback, behind a token.
 
 pub mod admin;
+mod headers;
 pub mod ingress;
 mod reply;
+mod server;
+mod token;
