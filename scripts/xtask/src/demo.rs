@@ -71,6 +71,8 @@ impl Host {
                 &address.to_string(),
                 "--admin",
                 "127.0.0.1:0",
+                "--dapr-http-port",
+                "off",
                 "--data-dir",
             ])
             .arg(data);

@@ -100,6 +100,7 @@ fn run(settings: &Settings, what: &Path, data: &Path, path: &str) -> Result<Serv
         .arg(data.join("cache"))
         .args(["--listen", &address.to_string()])
         .args(["--admin", "127.0.0.1:0"])
+        .args(["--dapr-http-port", "off"])
         .args(["--log-level", "warn"]);
     Server::start(&mut command, address, path, &data.join("berth.log"))
 }

@@ -7,11 +7,13 @@ use super::{
 };
 use crate::failure::Failure;
 use berth_blocks::{
-    Backends, Blocks, OpenPlan, PlannedSubscription, open,
+    Backends, Blocks, OpenPlan, PlannedSubscription,
+    invocation::Target,
+    open,
     registry::{Connections, Registry},
 };
 use berth_gateway::ingress::{ExposedApp, RouteTable};
-use berth_resources::{Component, Diagnostic, Resources, Severity};
+use berth_resources::{App, AppId, Component, Diagnostic, Namespace, Resources, Severity};
 use berth_runtime::{LoadedApp, Runtime};
 use std::sync::Arc;
 
@@ -22,6 +24,8 @@ pub struct Workshop {
     pub blocks: Blocks,
     pub runtime: Arc<Runtime>,
     pub connections: Connections,
+    /// Who calls through Dapr's API: apps of documents, and native programs.
+    pub callers: Vec<Target>,
 }
 
 /// Ready to be put into service.
@@ -76,7 +80,7 @@ impl Workshop {
             data_dir: self.settings.data_dir.clone(),
             connections: self.connections.clone(),
             apps: resources.apps.clone(),
-            native: Vec::new(),
+            native: self.native(&resources.apps),
             configurations: resources.configurations.clone(),
         };
         let (backends, findings) =
@@ -88,6 +92,21 @@ impl Workshop {
             tracing::warn!(place = %finding.origin, "{}", finding.message);
         }
         Ok(backends)
+    }
+
+    /// Callers that have no guest now: a changed document may give them one.
+    fn native(&self, apps: &[App]) -> Vec<(Namespace, AppId)> {
+        let has_guest = |caller: &Target| {
+            let same = |app: &App| app.namespace == caller.namespace && app.id == caller.app;
+            apps.iter().any(same)
+        };
+        let callers = self.callers.iter().filter(|caller| !has_guest(caller));
+        let mut native: Vec<_> = callers
+            .map(|caller| (caller.namespace.clone(), caller.app.clone()))
+            .collect();
+        native.sort();
+        native.dedup();
+        native
     }
 
     async fn load(

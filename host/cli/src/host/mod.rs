@@ -8,6 +8,7 @@
 //!
 //! A deployment is prepared completely before anything of it is used, at the start as after a change.
 
+mod dapr_http;
 mod data_dir;
 mod deployment;
 mod documents;
@@ -23,6 +24,7 @@ mod subscriptions;
 mod summary;
 mod watch;
 
+pub use dapr_http::{DaprHttpPort, DaprHttpSettings};
 pub use documents::Documents;
 pub use guests::check_guests;
 pub use life::run;
@@ -45,6 +47,8 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Address of the ingress.
     pub listen: SocketAddr,
+    /// Dapr's HTTP API.
+    pub dapr_http: DaprHttpSettings,
     /// Address of the admin API; absent: the usual one, or any.
     pub admin: Option<SocketAddr>,
     /// Instances of all apps together.
