@@ -28,6 +28,6 @@ pub use host::{Host, HostBuilder};
 pub use logs::Record;
 pub use memory::Memory;
 pub use neighbour::Neighbour;
-pub use paths::{fixtures, guest, repository};
+pub use paths::{fixtures, guest, repository, sdk};
 pub use shop::{Load, Tally, order, shop, start_shop};
 pub use wire::{Wire, raise_file_limit};

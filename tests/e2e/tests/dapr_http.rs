@@ -3,6 +3,8 @@
 mod common;
 #[path = "dapr_http/errors.rs"]
 mod errors;
+#[path = "dapr_http/sdk.rs"]
+mod sdk;
 #[path = "dapr_http/successes.rs"]
 mod successes;
 

@@ -1,4 +1,5 @@
-//! What turns a language into components: how to have it, and how to build with it. One file per language.
+//! What turns a language into components: how to have it, and how to build with it. One file per language. And what tests need
+//! besides: the test runner, Dapr's SDKs.
 
 pub mod c;
 mod debian;
@@ -6,6 +7,7 @@ pub mod javascript;
 pub mod nextest;
 pub mod python;
 pub mod rust;
+pub mod sdks;
 mod stamp;
 pub mod wat;
 mod world;
