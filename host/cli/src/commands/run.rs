@@ -52,10 +52,10 @@ pub struct Args {
     listen: SocketAddr,
     /// Port of the Dapr HTTP API [default: 3500 for the only app or that of --app-id]; 0 picks a free one, `off` turns
     /// it off; APP=PORT, as often as needed, gives each app that calls it a port
-    #[arg(short = 'H', long, value_name = "PORT|APP=PORT|off", value_parser = str::parse::<DaprHttpPort>)]
+    #[arg(short = 'H', long, value_name = "PORT", value_parser = str::parse::<DaprHttpPort>)]
     dapr_http_port: Vec<DaprHttpPort>,
     /// Addresses of the Dapr HTTP API; others than loopback need a token in DAPR_API_TOKEN
-    #[arg(long, value_name = "ADDRESSES", default_value = "127.0.0.1", value_delimiter = ',', value_parser = ip)]
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1", value_delimiter = ',', value_parser = ip)]
     dapr_listen_addresses: Vec<IpAddr>,
     /// Largest body of a request to the Dapr HTTP API
     #[arg(long, value_name = "SIZE", default_value = "4Mi", value_parser = size)]
