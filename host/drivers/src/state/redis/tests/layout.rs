@@ -108,7 +108,8 @@ async fn what_is_no_hash_is_read_if_it_is_text_and_replaced_by_a_write() {
         ),
         "{answers:?}"
     );
-    for key in &keys {
+    // By a write of its own, and as a step of a transaction.
+    for (place, key) in keys.iter().enumerate() {
         let absent = SetRequest {
             precondition: Precondition::Absent,
             ..set(key, "v")
@@ -121,7 +122,14 @@ async fn what_is_no_hash_is_read_if_it_is_text_and_replaced_by_a_write() {
             precondition: Precondition::Etag("0".to_owned()),
             ..set(key, "v")
         };
-        assert_eq!(store.set(same).await, Ok(()), "{key}");
+        let answer = match place % 2 {
+            0 => store.set(same).await,
+            _ => {
+                let steps = [Operation::Set(same), Operation::Delete(delete("other"))];
+                store.transact(steps.to_vec()).await
+            }
+        };
+        assert_eq!(answer, Ok(()), "{key}");
         assert_eq!(store.entry_of(key).await.unwrap().etag, "1", "{key}");
     }
 }
@@ -160,9 +168,14 @@ async fn nothing_is_applied_where_a_step_cannot_be() {
         Operation::Set(set("before", "v")),
         Operation::Set(set("damaged", "w")),
     ];
-    let answer = store.transact(steps).await;
-    assert!(matches!(answer, Err(StateError::Other(_))), "{answer:?}");
+    for answer in [
+        store.transact(steps).await,
+        store.set(set("damaged", "w")).await,
+    ] {
+        assert!(matches!(answer, Err(StateError::Other(_))), "{answer:?}");
+    }
     assert_eq!(store.entry_of("before").await, None);
+    assert_eq!(store.entry_of("damaged").await.unwrap().value, "v");
 }
 
 #[tokio::test]
