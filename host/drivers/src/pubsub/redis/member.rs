@@ -18,6 +18,8 @@ use uuid::Uuid;
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// Moments at which a message that this member released is due; further ones are found by looking.
 const DUE_MAX: usize = 1_000;
+/// Waits after failed attempts to leave a group: its members get what the consumer held sooner than by taking it over.
+const LEAVE_WAITS_MILLIS: [u64; 5] = [100, 200, 400, 800, 1_600];
 /// Delays are told apart by powers of two, from this one: that bounds the number of consumers that hold messages back.
 const DELAY_MIN_MILLIS: u64 = 64;
 
@@ -198,7 +200,8 @@ impl Member {
     }
 }
 
-/// Leaves the group. A consumer whose server is gone stays there; it is removed by those that look.
+/// Leaves the group, if the server comes back soon. Else the consumer stays there, and those that look take its messages
+/// over and remove it.
 impl Drop for Member {
     fn drop(&mut self) {
         let take = std::mem::take::<String>;
@@ -206,8 +209,14 @@ impl Drop for Member {
         let (server, name) = (self.server.clone(), take(&mut self.name));
         self.runtime.spawn(async move {
             let member: [&str; 2] = [&group, &name];
-            if let Err(error) = server.script(&scripts::LEAVE, &stream, &member).await {
-                tracing::debug!(%error, stream, "leaving a consumer group");
+            let mut waits = LEAVE_WAITS_MILLIS.into_iter();
+            while let Err(error) = server.script(&scripts::LEAVE, &stream, &member).await {
+                let passes = matches!(error, PubSubError::Unavailable(_) | PubSubError::Timeout(_));
+                let Some(wait) = waits.next().filter(|_| passes) else {
+                    tracing::debug!(%error, stream, "leaving a consumer group");
+                    return;
+                };
+                tokio::time::sleep(Duration::from_millis(wait)).await;
             }
         });
     }

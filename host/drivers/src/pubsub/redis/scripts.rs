@@ -84,6 +84,9 @@ local function take(consumer, idle)
   end
 end
 
+if redis.call('EXISTS', stream) == 0 then
+  return redis.error_reply('NOGROUP the stream was deleted')
+end
 for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
   local consumer = {}
   for i = 1, #fields, 2 do
