@@ -62,7 +62,7 @@ impl Table {
         let state = &names.state;
         let columns = columns(names, extras);
         let statement = |text: String, types: &[Type]| Statement::new(text, types);
-        let insert = |unless: &str| {
+        let insert = |unless: &'static str| {
             move |etag: &str| {
                 format!(
                     "INSERT INTO {state} AS s (key, value, etag, expires_at) VALUES ($1, $2, {etag}, {EXPIRES_AT})
