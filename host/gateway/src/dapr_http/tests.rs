@@ -122,6 +122,15 @@ impl berth_blocks::Deliver for Silent {
     ) -> berth_blocks::DeliveryOutcome {
         berth_blocks::DeliveryOutcome::Busy
     }
+
+    async fn deliver_batch(
+        &self,
+        _: &Target,
+        deliveries: Vec<berth_blocks::Delivery>,
+    ) -> Vec<berth_blocks::DeliveryOutcome> {
+        let busy = |_| berth_blocks::DeliveryOutcome::Busy;
+        deliveries.into_iter().map(busy).collect()
+    }
 }
 
 fn door() -> Door {

@@ -8,6 +8,7 @@ use berth_blocks::{
     conformance::{Subject, eventually},
     pubsub::Attempt,
 };
+use berth_servers::RabbitMq;
 use std::{collections::BTreeSet, time::Instant};
 use world::*;
 

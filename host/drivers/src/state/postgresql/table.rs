@@ -367,7 +367,7 @@ fn typed_etag() -> Uuid {
 /// `None` if the end is too far away to be written down.
 pub(super) fn millis_to_live(ttl: Duration) -> Option<f64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    (now.checked_add(ttl)? <= END_OF_CALENDAR).then(|| ttl.as_secs_f64() * 1_000.0)
+    (now.checked_add(ttl)? <= END_OF_CALENDAR).then_some(ttl.as_secs_f64() * 1_000.0)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::scratch::{metadata, try_metadata};
-use berth_servers::free_port;
+use berth_servers::{RabbitMq, free_port};
 
 async fn refusal(entries: &[(&str, &str)]) -> String {
     let metadata = metadata(entries);
