@@ -5,7 +5,7 @@ use crate::{
     open::OpenedFrom,
     pipeline::Calls,
     pubsub::{PubSub, PubSubError},
-    registry::Opened,
+    registry::{InputFile, Opened},
     scopes::{SecretRules, TopicRules},
 };
 use berth_resources::{AppId, ComponentType, Namespace, SecretScope};
@@ -55,6 +55,17 @@ impl Block {
 /// Why a backend that is listed cannot be used.
 pub type Failure = Arc<str>;
 
+/// A backend that an app may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisibleBackend {
+    /// Name of the document.
+    pub name: String,
+    /// `spec.type`.
+    pub kind: ComponentType,
+    /// The building block.
+    pub block: Block,
+}
+
 /// What stands behind a backend.
 #[derive(Clone)]
 pub enum Opening {
@@ -73,6 +84,15 @@ impl Opening {
             (Self::Shared(opened), None) => Some(opened.clone()),
             (Self::PerApp(apps), Some(app)) => apps.get(app).cloned(),
             _ => None,
+        }
+    }
+
+    /// Every connection.
+    fn all(&self) -> Vec<&Opened> {
+        match self {
+            Self::Shared(opened) => vec![opened],
+            Self::PerApp(apps) => apps.values().collect(),
+            Self::Failed(_) => Vec::new(),
         }
     }
 
@@ -131,6 +151,16 @@ impl Backend {
             opening: Opening::Shared(opened),
             opened_from: OpenedFrom::default(),
         }
+    }
+
+    /// What it can do for an app, in Dapr's words.
+    pub(crate) fn capabilities(&self, app: &AppId) -> Vec<&'static str> {
+        let Ok(opened) = self.opening.of(app) else {
+            return Vec::new();
+        };
+        let state = opened.state.map(|state| state.capabilities().names());
+        let pubsub = opened.pubsub.map(|pubsub| pubsub.capabilities().names());
+        state.into_iter().chain(pubsub).flatten().collect()
     }
 
     /// Whether an app of the same namespace may use it.
@@ -219,6 +249,44 @@ impl Backends {
     #[must_use]
     pub fn find(&self, namespace: &Namespace, name: &str) -> Option<&Arc<Backend>> {
         Some(&self.namespaces.get(namespace)?.get(name)?.backend)
+    }
+
+    /// What an app may use: for checks at deployment and for listings.
+    #[must_use]
+    pub fn visible(&self, namespace: &Namespace, app: &AppId) -> Vec<VisibleBackend> {
+        let visible = self
+            .list()
+            .into_iter()
+            .filter(|backend| &backend.namespace == namespace && backend.visible_to(app));
+        visible
+            .filter_map(|backend| {
+                Some(VisibleBackend {
+                    name: backend.name.to_string(),
+                    kind: backend.kind.clone(),
+                    block: Block::of(&backend.kind)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Backends that could not be opened, by namespace and name.
+    #[must_use]
+    pub fn failed(&self) -> Vec<Arc<Backend>> {
+        let mut all = self.list();
+        all.retain(|backend| matches!(backend.opening, Opening::Failed(_)));
+        all
+    }
+
+    /// Files that were read to open the backends.
+    #[must_use]
+    pub fn files(&self) -> Vec<InputFile> {
+        let of = |backend: &Arc<Backend>| {
+            let opened = backend.opening.all().into_iter();
+            opened
+                .flat_map(|opened| opened.files.clone())
+                .collect::<Vec<_>>()
+        };
+        self.list().iter().flat_map(of).collect()
     }
 
     /// Names of the backends of a block that an app may use.

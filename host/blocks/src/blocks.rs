@@ -2,10 +2,10 @@
 
 use crate::{
     Caller,
-    backend::{Backend, Backends, Block, Grant, Opening},
+    backend::{Backend, Backends, Block, Grant, Opening, VisibleBackend},
     handles::{Invoker, Publisher, Secrets, State, Topics},
     invocation::Invoke,
-    pipeline::{BlockError, Calls},
+    pipeline::{BackendError, Calls},
 };
 use arc_swap::ArcSwap;
 use berth_resources::{AppId, ComponentType, Namespace};
@@ -27,15 +27,17 @@ struct Shared {
     invocations: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Calls>>>>,
 }
 
-/// A backend that an app may use.
+/// A backend that an app may use, and what it can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VisibleBackend {
+pub struct BackendDescription {
     /// Name of the document.
     pub name: String,
     /// `spec.type`.
     pub kind: ComponentType,
-    /// The building block.
-    pub block: Block,
+    /// `spec.version`.
+    pub version: String,
+    /// In Dapr's words, such as `TRANSACTIONAL`; none if it is not open.
+    pub capabilities: Vec<&'static str>,
 }
 
 /// A backend as people see it in a listing.
@@ -77,8 +79,19 @@ impl Blocks {
     }
 
     /// Replaces all backends. Calls that run keep the backend that they began with.
-    pub fn swap(&self, backends: Backends) {
-        self.0.backends.store(Arc::new(backends));
+    pub fn swap(&self, backends: impl Into<Arc<Backends>>) {
+        self.0.backends.store(backends.into());
+    }
+
+    /// The same host with other backends: for a guest that is asked something before its deployment is in service.
+    #[must_use]
+    pub fn preview(&self, backends: Arc<Backends>) -> Self {
+        let shared = Shared {
+            backends: ArcSwap::new(backends),
+            invoke: self.0.invoke.clone(),
+            invocations: RwLock::default(),
+        };
+        Self(Arc::new(shared))
     }
 
     /// Sets who carries invocations; the first one stays.
@@ -121,18 +134,20 @@ impl Blocks {
     /// What an app may use: for checks at deployment and for listings.
     #[must_use]
     pub fn visible(&self, namespace: &Namespace, app: &AppId) -> Vec<VisibleBackend> {
-        let backends = self.0.backends.load();
-        let visible = backends
-            .list()
-            .into_iter()
-            .filter(|backend| &backend.namespace == namespace && backend.visible_to(app));
-        visible
-            .filter_map(|backend| {
-                Some(VisibleBackend {
-                    name: backend.name.to_string(),
-                    kind: backend.kind.clone(),
-                    block: Block::of(&backend.kind)?,
-                })
+        self.0.backends.load().visible(namespace, app)
+    }
+
+    /// What an app may use and what each of it can do, for people and programs that ask.
+    #[must_use]
+    pub fn described(&self, namespace: &Namespace, app: &AppId) -> Vec<BackendDescription> {
+        let listed = self.snapshot().list().into_iter();
+        listed
+            .filter(|backend| &backend.namespace == namespace && backend.visible_to(app))
+            .map(|backend| BackendDescription {
+                name: backend.name.to_string(),
+                kind: backend.kind.clone(),
+                version: backend.version.clone(),
+                capabilities: backend.capabilities(app),
             })
             .collect()
     }
@@ -179,7 +194,7 @@ impl Blocks {
     }
 
     /// What an app may do with a backend, or why it may not.
-    pub(crate) fn grant<E: BlockError>(
+    pub(crate) fn grant<E: BackendError>(
         &self,
         namespace: &Namespace,
         app: &AppId,
@@ -189,11 +204,14 @@ impl Blocks {
         let backends = self.0.backends.load();
         let grant = backends.grant(namespace, app, block, name).ok_or_else(|| {
             let visible = backends.names(namespace, app, block).join(", ");
-            let visible = if visible.is_empty() { "none".to_owned() } else { visible };
-            E::not_found(format!(
-                "app \"{app}\" sees no {} \"{name}\" in namespace \"{namespace}\" (visible: {visible})",
-                block.noun()
-            ))
+            let noun = block.noun();
+            let what =
+                format!("app \"{app}\" sees no {noun} \"{name}\" in namespace \"{namespace}\"");
+            if visible.is_empty() {
+                E::not_configured(format!("{what} (visible: none)"))
+            } else {
+                E::not_found(format!("{what} (visible: {visible})"))
+            }
         })?;
         match &grant.opened {
             Ok(_) => Ok(grant),

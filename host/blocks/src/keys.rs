@@ -57,6 +57,12 @@ impl KeyPrefix {
 
 /// The key as the store keeps it.
 pub(crate) fn stored_key(prefix: &str, key: &str) -> Result<String, StateError> {
+    check_key(key)?;
+    Ok([prefix, key].concat())
+}
+
+/// Whether a store may hold the key.
+pub(crate) fn check_key(key: &str) -> Result<(), StateError> {
     if key.is_empty() {
         return Err(StateError::Invalid("the key is empty".to_owned()));
     }
@@ -67,9 +73,9 @@ pub(crate) fn stored_key(prefix: &str, key: &str) -> Result<String, StateError> 
         )));
     }
     if key.contains(SEPARATOR) {
-        return Err(StateError::Invalid(format!("key \"{key}\" contains `||`")));
+        return Err(StateError::IllegalKey(key.to_owned()));
     }
-    Ok([prefix, key].concat())
+    Ok(())
 }
 
 /// The key as the guest knows it; `None`: not a key of this app.
@@ -106,7 +112,7 @@ mod tests {
         assert!(matches!(stored_key("", ""), Err(StateError::Invalid(_))));
         assert!(matches!(
             stored_key("", "a||b"),
-            Err(StateError::Invalid(_))
+            Err(StateError::IllegalKey(_))
         ));
         let long = "k".repeat(STATE_KEY_BYTES_MAX + 1);
         assert!(matches!(

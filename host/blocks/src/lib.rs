@@ -30,8 +30,8 @@ mod scopes;
 pub mod secrets;
 pub mod state;
 
-pub use backend::{Backend, Backends, Block, Failure, Opening};
-pub use blocks::{BackendStatus, Blocks, Health, VisibleBackend};
+pub use backend::{Backend, Backends, Block, Failure, Opening, VisibleBackend};
+pub use blocks::{BackendDescription, BackendStatus, Blocks, Health};
 pub use caller::Caller;
 pub use cloudevents::CloudEvent;
 pub use delivery::{

@@ -113,7 +113,14 @@ outcomes! {
 pub(crate) trait BlockError: std::fmt::Display {
     fn outcome(&self) -> Outcome;
     fn timeout(message: String) -> Self;
+}
+
+/// An error of a block with backends.
+pub(crate) trait BackendError: BlockError {
+    /// The app sees others, but not this one.
     fn not_found(message: String) -> Self;
+    /// The app sees none.
+    fn not_configured(message: String) -> Self;
     fn unavailable(message: String) -> Self;
 }
 
@@ -121,33 +128,46 @@ macro_rules! block_error {
     ($error:ident: $($variant:ident => $outcome:ident),* $(,)?) => {
         impl BlockError for $error {
             fn outcome(&self) -> Outcome {
-                match self { $(Self::$variant(_) => Outcome::$outcome),* }
+                match self { $(Self::$variant { .. } => Outcome::$outcome),* }
             }
 
             fn timeout(message: String) -> Self {
                 Self::Timeout(message)
             }
+        }
+    };
+}
 
+macro_rules! backend_errors {
+    ($($error:ident),*) => {$(
+        impl BackendError for $error {
             fn not_found(message: String) -> Self {
                 Self::NotFound(message)
+            }
+
+            fn not_configured(message: String) -> Self {
+                Self::NotConfigured(message)
             }
 
             fn unavailable(message: String) -> Self {
                 Self::Unavailable(message)
             }
         }
-    };
+    )*};
 }
 
+backend_errors!(StateError, PubSubError, SecretError);
 block_error!(StateError:
-    NotFound => NotFound, Conflict => Conflict, Denied => Denied, Invalid => Invalid, InvalidEtag => Invalid,
-    Unsupported => Unsupported, Unavailable => Unavailable, Timeout => Timeout, TooLarge => TooLarge, Other => Other);
+    NotConfigured => NotFound, NotFound => NotFound, Conflict => Conflict, Denied => Denied, Invalid => Invalid,
+    InvalidEtag => Invalid, IllegalKey => Invalid, Unsupported => Unsupported, Unavailable => Unavailable,
+    Timeout => Timeout, TooLarge => TooLarge, TooManyOperations => TooLarge, Other => Other);
 block_error!(PubSubError:
-    NotFound => NotFound, Denied => Denied, Invalid => Invalid, Unsupported => Unsupported,
+    NotConfigured => NotFound, NotFound => NotFound, Denied => Denied, Invalid => Invalid,
+    InvalidMetadata => Invalid, InvalidEvent => Invalid, InvalidEntry => Invalid, Unsupported => Unsupported,
     Unavailable => Unavailable, Timeout => Timeout, TooLarge => TooLarge, Other => Other);
 block_error!(SecretError:
-    NotFound => NotFound, Denied => Denied, Invalid => Invalid, Unavailable => Unavailable, Timeout => Timeout,
-    Other => Other);
+    NotConfigured => NotFound, NotFound => NotFound, Denied => Denied, Invalid => Invalid,
+    Unavailable => Unavailable, Timeout => Timeout, Other => Other);
 block_error!(InvokeError:
     NotFound => NotFound, Denied => Denied, Invalid => Invalid, Unavailable => Unavailable, Timeout => Timeout,
     TooLarge => TooLarge, Other => Other);

@@ -10,6 +10,9 @@ use std::time::{Duration, SystemTime};
 /// Why a pub/sub call failed: the variant says what the caller can do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PubSubError {
+    /// The app sees no backend at all.
+    #[error("{0}")]
+    NotConfigured(String),
     /// No such backend, or not visible to the app.
     #[error("{0}")]
     NotFound(String),
@@ -19,6 +22,15 @@ pub enum PubSubError {
     /// The request is wrong.
     #[error("{0}")]
     Invalid(String),
+    /// Metadata such as `ttlInSeconds` has a value that means nothing.
+    #[error("{0}")]
+    InvalidMetadata(String),
+    /// The data is said to be a CloudEvent, and is none.
+    #[error("{0}")]
+    InvalidEvent(String),
+    /// An entry of a bulk call has no ID, or one that comes twice.
+    #[error("{0}")]
+    InvalidEntry(String),
     /// The broker cannot do this.
     #[error("{0}")]
     Unsupported(String),
@@ -158,8 +170,25 @@ pub struct PubSubCapabilities {
     pub ordering: bool,
     /// Keeps messages over a restart of the host.
     pub durable: bool,
+    /// Is a log: keeps what every group has consumed, like what has been published for nobody. Else consumed messages
+    /// go, unless they are to be retained.
+    pub log: bool,
+    /// Keeps what nobody has subscribed to yet: a new group begins with the oldest message that is kept. Else it begins
+    /// with the first message published after it was made.
+    pub history: bool,
     /// [`PubSub::browse`] and [`PubSub::depths`] work.
     pub browse: bool,
+    /// [`PubSub::remove`] works.
+    pub removal: bool,
+}
+
+impl PubSubCapabilities {
+    /// As Dapr names them.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        let ttl = self.ttl.then_some("MESSAGE_TTL");
+        ttl.into_iter().collect()
+    }
 }
 
 /// A broker: one attempt per call, no policy.
@@ -176,7 +205,8 @@ pub trait PubSub: Send + Sync + 'static {
         futures::future::join_all(messages.into_iter().map(|message| self.publish(message))).await
     }
 
-    /// Joins a consumer group, made if it does not exist; a new group begins with the oldest message that is kept.
+    /// Joins a consumer group, made if it does not exist; a new group begins with the oldest message that is kept,
+    /// where the broker keeps any (see [`PubSubCapabilities::history`]).
     async fn subscribe(&self, request: SubscribeRequest) -> Result<Box<dyn Consumer>, PubSubError>;
 
     /// Messages at rest of a topic, oldest first, at most `limit`, after the message `after`.

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 /// Why a secret could not be read: the variant says what the caller can do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
+    /// The app sees no store at all.
+    #[error("{0}")]
+    NotConfigured(String),
     /// No such store or no such secret.
     #[error("{0}")]
     NotFound(String),

@@ -11,6 +11,9 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 /// Why a state call failed: the variant says what the caller can do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
+    /// The app sees no store at all.
+    #[error("{0}")]
+    NotConfigured(String),
     /// No such store, or not visible to the app.
     #[error("{0}")]
     NotFound(String),
@@ -26,6 +29,9 @@ pub enum StateError {
     /// The etag is not in the form that the store uses (Dapr tells this apart from a mismatch).
     #[error("{0}")]
     InvalidEtag(String),
+    /// The key contains `||`, which stands between prefix and key.
+    #[error("key \"{0}\" contains `||`")]
+    IllegalKey(String),
     /// The store cannot do this, such as transactions.
     #[error("{0}")]
     Unsupported(String),
@@ -38,6 +44,14 @@ pub enum StateError {
     /// Over a limit.
     #[error("{0}")]
     TooLarge(String),
+    /// More operations in one transaction than the store takes.
+    #[error("{count} operations in one transaction, the limit is {max}")]
+    TooManyOperations {
+        /// Asked for.
+        count: usize,
+        /// Of the store.
+        max: usize,
+    },
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -184,6 +198,21 @@ pub struct StateCapabilities {
     pub list_keys: bool,
     /// The media type of a value is kept.
     pub content_type: bool,
+}
+
+impl StateCapabilities {
+    /// As Dapr names them.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        let all = [
+            (self.etag, "ETAG"),
+            (self.transactions.is_some(), "TRANSACTIONAL"),
+            (self.ttl, "TTL"),
+            (self.list_keys, "KEYS_LIKE"),
+        ];
+        let present = all.into_iter().filter(|(present, _)| *present);
+        present.map(|(_, name)| name).collect()
+    }
 }
 
 /// A state store: one attempt per call, no policy.

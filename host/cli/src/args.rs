@@ -137,6 +137,9 @@ mod tests {
             "berth publish -i orders -p pubsub -t t -f file.json",
             "berth run . --listen 127.0.0.1:0 --admin-address 127.0.0.1:0 --output json",
             "berth run . --http-address :8081",
+            "berth run . --app-id till --dapr-http-port 3501 --max-body-size 8Mi --read-buffer-size 8Ki",
+            "berth run . -H orders=3500 -H till.shop=0 --dapr-listen-addresses 127.0.0.1,[::1]",
+            "berth run . --dapr-http-port off",
         ] {
             let parsed = Args::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());

@@ -3,6 +3,7 @@
 
 use crate::failure::Failure;
 use anyhow::Context;
+use berth_gateway::dapr_http::ServingDaprHttp;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, OpenOptions},
@@ -23,12 +24,38 @@ pub struct HostFile {
     pub admin: String,
     /// Base URL of the ingress.
     pub http: String,
+    /// Dapr's HTTP API, one for each caller.
+    #[serde(default)]
+    pub dapr_http: Vec<DaprHttpAddress>,
     /// Token of the admin API.
     pub token: String,
     /// The namespace that is meant when none is named.
     pub namespace: String,
     /// Version of the host.
     pub version: String,
+}
+
+/// Where one app calls the building blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DaprHttpAddress {
+    /// The caller.
+    pub app_id: String,
+    /// Its tenant.
+    pub namespace: String,
+    /// Base URL.
+    pub url: String,
+}
+
+impl DaprHttpAddress {
+    /// That of a door.
+    pub fn of(door: &ServingDaprHttp) -> Self {
+        Self {
+            app_id: door.caller().app.to_string(),
+            namespace: door.caller().namespace.to_string(),
+            url: format!("http://{}", door.address()),
+        }
+    }
 }
 
 impl HostFile {
@@ -106,6 +133,11 @@ mod tests {
             pid: 4711,
             admin: "http://127.0.0.1:9090".to_owned(),
             http: "http://127.0.0.1:8080".to_owned(),
+            dapr_http: vec![DaprHttpAddress {
+                app_id: "orders".to_owned(),
+                namespace: "default".to_owned(),
+                url: "http://127.0.0.1:3500".to_owned(),
+            }],
             token: "secret".to_owned(),
             namespace: "default".to_owned(),
             version: "0.1.0".to_owned(),

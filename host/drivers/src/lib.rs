@@ -7,8 +7,17 @@
 mod postgresql;
 #[cfg(any(feature = "state-sqlite", feature = "state-postgresql"))]
 mod prefix;
-#[cfg(feature = "pubsub-sqlite")]
+#[cfg(any(
+    feature = "pubsub-kafka",
+    feature = "pubsub-rabbitmq",
+    feature = "pubsub-redis",
+    feature = "pubsub-sqlite"
+))]
 mod pubsub;
+// Which of it is used depends on the drivers that are built.
+#[cfg(feature = "redis")]
+#[allow(dead_code)]
+mod redis;
 #[cfg(test)]
 mod scratch;
 mod secrets;
@@ -16,7 +25,11 @@ mod secrets;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(not(feature = "pubsub-sqlite"), allow(dead_code))]
 mod sqlite;
-#[cfg(any(feature = "state-sqlite", feature = "state-postgresql"))]
+#[cfg(any(
+    feature = "state-sqlite",
+    feature = "state-redis",
+    feature = "state-postgresql"
+))]
 mod state;
 
 use berth_blocks::registry::{Driver, Registry};
@@ -27,12 +40,20 @@ pub fn registry() -> Registry {
     let own: Vec<Driver> = vec![
         #[cfg(feature = "state-sqlite")]
         state::sqlite::driver(),
+        #[cfg(feature = "state-redis")]
+        state::redis::driver(),
+        #[cfg(feature = "pubsub-redis")]
+        pubsub::redis::driver(),
         #[cfg(feature = "state-postgresql")]
         state::postgresql::driver("state.postgresql"),
         #[cfg(feature = "state-postgresql")]
         state::postgresql::driver("state.postgres"),
         #[cfg(feature = "pubsub-sqlite")]
         pubsub::sqlite::driver(),
+        #[cfg(feature = "pubsub-rabbitmq")]
+        pubsub::rabbitmq::driver(),
+        #[cfg(feature = "pubsub-kafka")]
+        pubsub::kafka::driver(),
         #[cfg(feature = "secretstores-local-file")]
         secrets::local_file::driver(),
         #[cfg(feature = "secretstores-local-env")]
@@ -57,13 +78,23 @@ mod tests {
             let properties = schema
                 .get("properties")
                 .and_then(|fields| fields.as_object());
+            let mut documented = Vec::new();
             for (name, field) in properties.into_iter().flatten() {
                 assert!(
                     field.get("description").is_some(),
                     "{}: `{name}`",
                     driver.kind
                 );
+                documented.push(name.clone());
             }
+            // Serde and the schema mean the same fields, and every alias is known as one.
+            let mut read: Vec<_> = (driver.names)()
+                .into_iter()
+                .map(|entry| entry.name)
+                .collect();
+            documented.sort();
+            read.sort();
+            assert_eq!(read, documented, "{}", driver.kind);
         }
     }
 }

@@ -95,7 +95,7 @@ impl Default for Limits {
 pub struct Instances {
     /// Calls that one instance serves before it is discarded: 1 to 1,000,000,000.
     pub reuse: u32,
-    /// Calls that one instance serves at the same time (WASI 0.3 guests): 1 to 10,000.
+    /// Calls that one instance should serve at the same time: 1 to 10,000. Read, and warned of above 1.
     pub concurrent: u32,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     reader::Reading,
     value::Field,
 };
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 /// A declared subscription.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +34,8 @@ pub struct Subscription {
     pub bulk: Option<BulkSettings>,
     /// `spec.metadata`, such as `rawPayload`.
     pub metadata: Vec<(String, String)>,
+    /// Declared by the guest itself, in code; else by a document.
+    pub in_code: bool,
     /// Apps that it applies to; empty: all of the namespace.
     pub scopes: Vec<AppId>,
     /// Where the document stands.
@@ -49,13 +51,39 @@ pub struct Rule {
     pub path: String,
 }
 
-/// Delivery of several messages at once.
+/// Delivery of several messages in one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BulkSettings {
     /// Most messages of one call; Dapr's default is 100.
     pub max_messages: u32,
     /// Longest wait for a batch to fill; Dapr's default is 1 s.
     pub max_await: Duration,
+}
+
+/// Most messages of a batch.
+const BATCH: RangeInclusive<u32> = 1..=10_000;
+/// Longest wait for a batch in milliseconds.
+const AWAIT: RangeInclusive<u32> = 1..=3_600_000;
+
+impl BulkSettings {
+    /// Settings as a guest declares them: 0 stands for the default, and what is too large for the largest.
+    #[must_use]
+    pub fn declared(max_messages: u32, max_await_ms: u32) -> Self {
+        let or_default = |value: u32, range: RangeInclusive<u32>| {
+            (value != 0).then(|| value.clamp(*range.start(), *range.end()))
+        };
+        Self::new(
+            or_default(max_messages, BATCH),
+            or_default(max_await_ms, AWAIT),
+        )
+    }
+
+    fn new(max_messages: Option<u32>, max_await_ms: Option<u32>) -> Self {
+        Self {
+            max_messages: max_messages.unwrap_or(100),
+            max_await: Duration::from_millis(max_await_ms.unwrap_or(1_000).into()),
+        }
+    }
 }
 
 impl Subscription {
@@ -87,6 +115,7 @@ impl Subscription {
             namespace: head.namespace,
             pubsub: pubsub?.to_owned(),
             pubsub_origin,
+            in_code: false,
             topic: topic?.to_owned(),
             rules,
             default_route,
@@ -209,15 +238,12 @@ fn read_bulk(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<BulkSe
     let enabled = fields.required("enabled", "`true` or `false`", reading);
     let enabled = enabled.and_then(|field| field.boolean(reading));
     let max_messages = fields.optional("maxMessagesCount", reading);
-    let max_messages = max_messages.and_then(|field| field.count(1..=10_000, reading));
+    let max_messages = max_messages.and_then(|field| field.count(BATCH, reading));
     let max_await = fields.optional("maxAwaitDurationMs", reading);
-    let max_await = max_await.and_then(|field| field.count(1..=3_600_000, reading));
+    let max_await = max_await.and_then(|field| field.count(AWAIT, reading));
     fields.finish(reading);
     enabled.filter(|enabled| *enabled)?;
-    Some(BulkSettings {
-        max_messages: max_messages.unwrap_or(100),
-        max_await: Duration::from_millis(max_await.unwrap_or(1_000).into()),
-    })
+    Some(BulkSettings::new(max_messages, max_await))
 }
 
 fn read_metadata(field: &Field<'_>, reading: &mut Reading<'_>) -> Vec<(String, String)> {

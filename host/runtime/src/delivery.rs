@@ -1,5 +1,7 @@
 //! Messages into a guest: its `subscriber` export, or its HTTP export in Dapr's form.
 
+pub(crate) mod bulk;
+
 use crate::{
     bindings::berth::{exports::subscriber as wit, pubsub::types},
     body::{self, ReadError},
@@ -9,7 +11,7 @@ use crate::{
     run::Run,
 };
 use ::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
-use berth_blocks::{Caller, Delivery, DeliveryOutcome};
+use berth_blocks::{Caller, Delivery, DeliveryOutcome, invocation::Body};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use std::{sync::Arc, time::Instant};
@@ -29,17 +31,20 @@ pub(crate) async fn deliver(
     } else {
         to_http(guest, caller.clone(), delivery).await
     };
-    outcome.unwrap_or_else(|failure| match failure {
-        Failure::Overloaded | Failure::Draining => DeliveryOutcome::Busy,
-        failure => {
-            guest.context.record(&failure, &caller);
-            DeliveryOutcome::Retry(format!(
-                "{} ({})",
-                failure.message(&guest.context.app.limits),
-                failure.reason()
-            ))
-        }
-    })
+    outcome.unwrap_or_else(|failure| undone(guest, &caller, &failure))
+}
+
+/// What a call that failed means for its messages.
+fn undone(guest: &Guest, caller: &Caller, failure: &Failure) -> DeliveryOutcome {
+    if matches!(failure, Failure::Overloaded | Failure::Draining) {
+        return DeliveryOutcome::Busy;
+    }
+    guest.context.record(failure, caller);
+    DeliveryOutcome::Retry(format!(
+        "{} ({})",
+        failure.message(&guest.context.app.limits),
+        failure.reason()
+    ))
 }
 
 async fn to_subscriber(
@@ -97,48 +102,61 @@ async fn to_http(
     delivery: Delivery,
 ) -> Result<DeliveryOutcome, Failure> {
     let request = request(&caller, &delivery)?;
+    Ok(match post(guest, caller, request, ANSWER_MAX).await? {
+        Answer::Body(body) => outcome(&body),
+        // Nobody says RETRY in more than that.
+        Answer::TooLarge => DeliveryOutcome::Success,
+        Answer::Settled(outcome) => outcome,
+    })
+}
+
+/// What an HTTP export answered to a delivery.
+enum Answer {
+    /// It took it, with these words.
+    Body(Bytes),
+    /// It took it, with too many words.
+    TooLarge,
+    /// The status alone says how it ended.
+    Settled(DeliveryOutcome),
+}
+
+/// Hands messages to the HTTP export. An answer is read up to `limit`.
+async fn post(
+    guest: &Arc<Guest>,
+    caller: Arc<Caller>,
+    request: Request<Body>,
+    limit: usize,
+) -> Result<Answer, Failure> {
+    let route = request.uri().path().to_owned();
     let response = http::handle(guest, caller, request).await?;
     let status = response.status();
     if status == StatusCode::NOT_FOUND {
-        return Ok(DeliveryOutcome::Drop(format!(
-            "the app has no route `{}` (404)",
-            delivery.route
-        )));
+        let reason = format!("the app has no route `{route}` (404)");
+        return Ok(Answer::Settled(DeliveryOutcome::Drop(reason)));
     }
-    let body = body::read(response.into_body(), ANSWER_MAX).await;
+    let body = body::read(response.into_body(), limit).await;
     if !status.is_success() {
-        return Ok(DeliveryOutcome::Failed {
+        return Ok(Answer::Settled(DeliveryOutcome::Failed {
             status: status.as_u16(),
             reason: format!("the app answered {status}"),
-        });
+        }));
     }
-    match body {
-        Ok(body) => Ok(outcome(&body)),
-        // Nobody says RETRY in more than that.
-        Err(ReadError::TooLarge) => Ok(DeliveryOutcome::Success),
-        Err(ReadError::Broken(error)) => Ok(DeliveryOutcome::Retry(format!(
+    Ok(match body {
+        Ok(body) => Answer::Body(body),
+        Err(ReadError::TooLarge) => Answer::TooLarge,
+        Err(ReadError::Broken(error)) => Answer::Settled(DeliveryOutcome::Retry(format!(
             "the app's answer broke off: {error}"
         ))),
-    }
+    })
 }
 
-fn request(
-    caller: &Caller,
-    delivery: &Delivery,
-) -> Result<Request<berth_blocks::invocation::Body>, Failure> {
-    let body = Full::new(delivery.envelope.clone())
-        .map_err(|never| match never {})
-        .boxed_unsync();
-    let path = format!("/{}", delivery.route.trim_start_matches('/'));
-    let mut request = Request::builder()
-        .method(Method::POST)
-        .uri(path)
-        .header(header::HOST, caller.app.as_str())
-        .header(header::CONTENT_TYPE, "application/cloudevents+json")
-        .header(header::CONTENT_LENGTH, delivery.envelope.len())
-        .header("traceparent", &*caller.traceparent)
-        .body(body)
-        .map_err(|error| Failure::BadRequest(format!("route `{}`: {error}", delivery.route)))?;
+fn request(caller: &Caller, delivery: &Delivery) -> Result<Request<Body>, Failure> {
+    let mut request = to_route(
+        caller,
+        &delivery.route,
+        "application/cloudevents+json",
+        delivery.envelope.clone(),
+    )?;
     let extra = delivery
         .metadata
         .iter()
@@ -152,18 +170,46 @@ fn request(
     Ok(request)
 }
 
+/// A POST to a route of an app.
+fn to_route(
+    caller: &Caller,
+    route: &str,
+    content_type: &str,
+    body: Bytes,
+) -> Result<Request<Body>, Failure> {
+    let path = format!("/{}", route.trim_start_matches('/'));
+    Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(header::HOST, caller.app.as_str())
+        .header(header::CONTENT_TYPE, content_type)
+        .header(header::CONTENT_LENGTH, body.len())
+        .header("traceparent", &*caller.traceparent)
+        .body(
+            Full::new(body)
+                .map_err(|never| match never {})
+                .boxed_unsync(),
+        )
+        .map_err(|error| Failure::BadRequest(format!("route `{route}`: {error}")))
+}
+
 /// `{"status": "SUCCESS" | "RETRY" | "DROP"}`; anything that is not JSON, or has no status, is success.
 fn outcome(body: &Bytes) -> DeliveryOutcome {
     let Ok(answer) = serde_json::from_slice::<serde_json::Value>(body) else {
         return DeliveryOutcome::Success;
     };
     match answer.get("status").and_then(serde_json::Value::as_str) {
-        None | Some("" | "SUCCESS") => DeliveryOutcome::Success,
-        Some("DROP") => DeliveryOutcome::Drop("the app answered DROP".into()),
-        Some("RETRY") => DeliveryOutcome::Retry("the app answered RETRY".into()),
-        Some(other) => {
-            DeliveryOutcome::Retry(format!("the app answered the unknown status `{other}`"))
-        }
+        None | Some("") => DeliveryOutcome::Success,
+        Some(status) => of_status(status),
+    }
+}
+
+fn of_status(status: &str) -> DeliveryOutcome {
+    match status {
+        "SUCCESS" => DeliveryOutcome::Success,
+        "DROP" => DeliveryOutcome::Drop("the app answered DROP".into()),
+        "RETRY" => DeliveryOutcome::Retry("the app answered RETRY".into()),
+        other => DeliveryOutcome::Retry(format!("the app answered the unknown status `{other}`")),
     }
 }
 

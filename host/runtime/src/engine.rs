@@ -29,7 +29,10 @@ pub(crate) fn engine(instances: u32, concurrency: Concurrency) -> anyhow::Result
     let mut config = base();
     config.concurrency_support(concurrency == Concurrency::Asynchronous);
     if address_space_is_large() {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
+            instances,
+            concurrency,
+        )));
     }
     let engine = Engine::new(&config)?;
     tick(&engine);
@@ -48,14 +51,19 @@ fn base() -> Config {
     config
 }
 
-fn pool(instances: u32) -> PoolingAllocationConfig {
+fn pool(instances: u32, concurrency: Concurrency) -> PoolingAllocationConfig {
+    // One for a call; a call of WASI 0.3 may wait in another one. Each costs a system call at the start.
+    let stacks = match concurrency {
+        Concurrency::Plain => instances,
+        Concurrency::Asynchronous => instances.saturating_mul(2),
+    };
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
         // An adapter, a shim and a language runtime make three to six core instances of one component.
         .total_core_instances(instances.saturating_mul(6))
         .total_memories(instances.saturating_mul(2))
         .total_tables(instances.saturating_mul(6))
-        .total_stacks(instances.saturating_mul(2))
+        .total_stacks(stacks)
         .max_memories_per_component(8)
         .max_tables_per_component(32)
         .max_core_instances_per_component(32)

@@ -7,7 +7,7 @@ use crate::{
     instance::{self, GuestState},
     meter::{CpuTimeUsed, Refused},
 };
-use berth_blocks::Caller;
+use berth_blocks::{Blocks, Caller};
 use parking_lot::Mutex;
 use std::{
     sync::Arc,
@@ -60,7 +60,16 @@ impl Guest {
             ready.store.data_mut().serve(caller);
             return Ok(Prepared::Used(ready));
         }
-        let store = instance::store(self.pre.engine(), &self.context, caller)
+        self.prepare_alone(caller, self.context.blocks.clone())
+    }
+
+    /// A fresh store whose imports reach these blocks. Its instance must not serve again.
+    pub(crate) fn prepare_alone(
+        &self,
+        caller: Arc<Caller>,
+        blocks: Blocks,
+    ) -> Result<Prepared, Failure> {
+        let store = instance::store(self.pre.engine(), &self.context, caller, blocks)
             .map_err(|error| Failure::Instantiation(format!("{error:#}")))?;
         Ok(Prepared::Fresh(store))
     }

@@ -1,6 +1,6 @@
 //! What a guest imports: all problems at once, before anything runs.
 
-use berth_blocks::{Block, Blocks};
+use berth_blocks::{Backends, Block};
 use berth_resources::App;
 use wasmtime::{Engine, component::Component};
 
@@ -108,9 +108,9 @@ pub(crate) fn unserved(
     engine: &Engine,
     component: &Component,
     app: &App,
-    blocks: &Blocks,
+    backends: &Backends,
 ) -> Vec<Unserved> {
-    let visible = blocks.visible(&app.namespace, &app.id);
+    let visible = backends.visible(&app.namespace, &app.id);
     let has = |block: Block| visible.iter().any(|backend| backend.block == block);
     let types = component.component_type();
     types

@@ -1,7 +1,7 @@
 //! What the host keeps for one instance of a guest: its WASI, its meter, and on whose behalf it runs now.
 
 use crate::{app::AppContext, logs::GuestLog, logs::Stream, meter::Meter, outgoing::Outgoing};
-use berth_blocks::Caller;
+use berth_blocks::{Blocks, Caller};
 use std::sync::Arc;
 use wasmtime::{Engine, Store, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
@@ -18,6 +18,8 @@ const RANDOM_MAX: u64 = 1 << 20;
 pub(crate) struct GuestState {
     pub(crate) app: Arc<AppContext>,
     pub(crate) caller: Arc<Caller>,
+    /// What its imports reach.
+    pub(crate) blocks: Blocks,
     pub(crate) table: ResourceTable,
     pub(crate) meter: Meter,
     wasi: WasiCtx,
@@ -28,7 +30,7 @@ pub(crate) struct GuestState {
 }
 
 impl GuestState {
-    fn new(app: Arc<AppContext>, caller: Arc<Caller>) -> anyhow::Result<Self> {
+    fn new(app: Arc<AppContext>, caller: Arc<Caller>, blocks: Blocks) -> anyhow::Result<Self> {
         let stdout = GuestLog::new(
             app.log_budget.clone(),
             Stream::Stdout,
@@ -49,6 +51,7 @@ impl GuestState {
         Ok(Self {
             app,
             caller,
+            blocks,
             table,
             meter,
             wasi,
@@ -81,9 +84,10 @@ pub(crate) fn store(
     engine: &Engine,
     app: &Arc<AppContext>,
     caller: Arc<Caller>,
+    blocks: Blocks,
 ) -> anyhow::Result<Store<GuestState>> {
     let memory = usize::try_from(app.app.limits.memory.0).unwrap_or(usize::MAX);
-    let mut store = Store::new(engine, GuestState::new(app.clone(), caller)?);
+    let mut store = Store::new(engine, GuestState::new(app.clone(), caller, blocks)?);
     store.limiter(|state| &mut state.meter);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|context| context.data().meter.on_epoch());

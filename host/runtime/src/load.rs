@@ -9,7 +9,7 @@ use crate::{
     imports,
     platform::Platforms,
 };
-use berth_blocks::Blocks;
+use berth_blocks::{Backends, Blocks};
 use berth_resources::{App, ByteSize, Diagnostic, Severity};
 use std::{
     fmt,
@@ -116,7 +116,7 @@ pub(crate) struct Loader {
 
 impl Loader {
     /// Blocking: reads the file and compiles it where the cache has no compiled form.
-    pub(crate) fn load(&self, app: &App) -> Result<LoadedApp, LoadError> {
+    pub(crate) fn load(&self, app: &App, backends: &Backends) -> Result<LoadedApp, LoadError> {
         let began = Instant::now();
         let bytes = std::fs::read(&app.guest).map_err(|error| {
             one(
@@ -141,7 +141,7 @@ impl Loader {
             component,
             from_cache,
         } = compiled;
-        self.check_imports(app, &platform.engine, &component)?;
+        check_imports(app, backends, &platform.engine, &component)?;
         check_memory(app, &component)?;
         let pre = platform
             .linker
@@ -175,26 +175,26 @@ impl Loader {
             from_cache,
         })))
     }
+}
 
-    fn check_imports(
-        &self,
-        app: &App,
-        engine: &Engine,
-        component: &Component,
-    ) -> Result<(), LoadError> {
-        let unserved = imports::unserved(engine, component, app, &self.blocks);
-        if unserved.is_empty() {
-            return Ok(());
-        }
-        let problem = |found: imports::Unserved| {
-            diagnostic(
-                app,
-                format!("guest of app `{}` {}", app.id, found.message),
-                found.hint,
-            )
-        };
-        Err(LoadError(unserved.into_iter().map(problem).collect()))
+fn check_imports(
+    app: &App,
+    backends: &Backends,
+    engine: &Engine,
+    component: &Component,
+) -> Result<(), LoadError> {
+    let unserved = imports::unserved(engine, component, app, backends);
+    if unserved.is_empty() {
+        return Ok(());
     }
+    let problem = |found: imports::Unserved| {
+        diagnostic(
+            app,
+            format!("guest of app `{}` {}", app.id, found.message),
+            found.hint,
+        )
+    };
+    Err(LoadError(unserved.into_iter().map(problem).collect()))
 }
 
 /// Tells a component from what people mistake for one. The first eight bytes are magic, version and layer.

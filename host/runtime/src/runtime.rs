@@ -15,7 +15,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use berth_blocks::{
-    Blocks, Caller, Deliver, Delivery, DeliveryOutcome,
+    Backends, Blocks, Caller, Deliver, Delivery, DeliveryOutcome,
     invocation::{Body, Invoke, InvokeError, Target},
 };
 use berth_resources::{BulkSettings, Limits, Rule, Subscription};
@@ -78,13 +78,18 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Reads, compiles (or takes from the cache) and links a guest. Nothing is called yet and nothing is swapped.
+    /// Reads, compiles (or takes from the cache) and links a guest whose imports these backends are to serve. Nothing is
+    /// called yet and nothing is swapped.
     ///
     /// # Errors
     /// All problems of this app at once.
-    pub async fn load(&self, app: &berth_resources::App) -> Result<LoadedApp, LoadError> {
-        let (loader, manifest) = (self.loader.clone(), app.clone());
-        let loaded = tokio::task::spawn_blocking(move || loader.load(&manifest)).await;
+    pub async fn load(
+        &self,
+        app: &berth_resources::App,
+        backends: &Arc<Backends>,
+    ) -> Result<LoadedApp, LoadError> {
+        let (loader, manifest, backends) = (self.loader.clone(), app.clone(), backends.clone());
+        let loaded = tokio::task::spawn_blocking(move || loader.load(&manifest, &backends)).await;
         loaded.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
@@ -145,13 +150,15 @@ impl Runtime {
         guest_http::handle(app.guest(), caller, request).await
     }
 
-    /// The subscriptions that a guest declares in code.
+    /// The subscriptions that a guest declares in code. It is asked before it is in service, and so with the backends
+    /// that it is going to have.
     ///
     /// # Errors
     /// The guest failed while it was asked.
     pub async fn declared_subscriptions(
         &self,
         app: &LoadedApp,
+        backends: &Arc<Backends>,
     ) -> Result<Vec<Subscription>, String> {
         let guest = app.guest().clone();
         let Some(indices) = guest.exports.subscriptions.clone() else {
@@ -177,7 +184,10 @@ impl Runtime {
             .enter(caller.deadline)
             .await
             .map_err(explain)?;
-        let mut prepared = guest.prepare(caller.clone()).map_err(explain)?;
+        let blocks = guest.context.blocks.preview(backends.clone());
+        let mut prepared = guest
+            .prepare_alone(caller.clone(), blocks)
+            .map_err(explain)?;
         let cpu = prepared.store().data().meter.cpu.clone();
         let (send, receive) = tokio::sync::oneshot::channel();
         let work = async move {
@@ -240,14 +250,11 @@ fn subscription(declared: wit::Subscription, app: &berth_resources::App) -> Subs
             .collect(),
         default_route: declared.default_route,
         dead_letter_topic: declared.dead_letter_topic,
-        bulk: declared
-            .bulk
-            .filter(|bulk| bulk.enabled)
-            .map(|bulk| BulkSettings {
-                max_messages: bulk.max_messages_count,
-                max_await: Duration::from_millis(bulk.max_await_duration_ms.into()),
-            }),
+        bulk: declared.bulk.filter(|bulk| bulk.enabled).map(|bulk| {
+            BulkSettings::declared(bulk.max_messages_count, bulk.max_await_duration_ms)
+        }),
         metadata: declared.metadata,
+        in_code: true,
         scopes: vec![app.id.clone()],
         pubsub_origin: app.origin.clone(),
         origin: app.origin.clone(),
@@ -352,18 +359,38 @@ fn identify(request: &mut Request<Body>, caller: &Caller, target: &Target) {
 #[async_trait]
 impl Deliver for Runtime {
     async fn deliver(&self, target: &Target, message: Delivery) -> DeliveryOutcome {
-        if self.draining.load(Ordering::Relaxed) {
-            return DeliveryOutcome::Busy;
+        match self.receiver(target, Some(&message.traceparent)) {
+            Some((app, caller)) => delivery::deliver(app.guest(), caller, message).await,
+            None => DeliveryOutcome::Busy,
         }
-        let Some(app) = self.app(target) else {
-            return DeliveryOutcome::Busy;
+    }
+
+    async fn deliver_batch(&self, target: &Target, batch: Vec<Delivery>) -> Vec<DeliveryOutcome> {
+        // Several messages belong to no one trace; each entry names its own.
+        let trace = match batch.as_slice() {
+            [alone] => Some(&*alone.traceparent),
+            _ => None,
         };
+        match self.receiver(target, trace) {
+            Some((app, caller)) => delivery::bulk::deliver(app.guest(), caller, &batch).await,
+            None => vec![DeliveryOutcome::Busy; batch.len()],
+        }
+    }
+}
+
+impl Runtime {
+    /// The app that messages are for, and the call that brings them; `None`: not now.
+    fn receiver(&self, target: &Target, trace: Option<&str>) -> Option<(LoadedApp, Arc<Caller>)> {
+        if self.draining.load(Ordering::Relaxed) {
+            return None;
+        }
+        let app = self.app(target)?;
         let caller = Arc::new(Caller {
             namespace: target.namespace.clone(),
             app: target.app.clone(),
-            traceparent: or_new(Some(&message.traceparent)),
+            traceparent: or_new(trace),
             deadline: Instant::now() + app.app().limits.timeout,
         });
-        delivery::deliver(app.guest(), caller, message).await
+        Some((app, caller))
     }
 }

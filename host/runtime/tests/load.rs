@@ -46,7 +46,7 @@ impl Host {
         };
         let error = self
             .runtime
-            .load(&app)
+            .load(&app, &Arc::default())
             .await
             .err()
             .expect("the guest is refused");

@@ -12,7 +12,8 @@ use tracing_subscriber::{
 };
 
 /// Lines that may wait for a slow reader of stderr; more are dropped, since a host must not wait for its log.
-const BUFFERED_LINES_MAX: usize = 32 * 1024;
+/// The places for them are made at the start of the process, which they must not slow down.
+const BUFFERED_LINES_MAX: usize = 8 * 1024;
 
 /// `--log-level`, in Dapr's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,11 +1,14 @@
 //! `cargo xtask bench`: the benchmarks, in the release profile.
 
+use crate::toolchain::{native, servers};
 use crate::{command, guests, repository};
 use anyhow::Result;
 use std::process::Command;
 
-/// Builds the guests that the benchmarks drive, then runs them.
+/// Builds the guests that the benchmarks drive, then runs them. Their peers run on private servers.
 pub fn run(arguments: &[String]) -> Result<()> {
+    native::ensure()?;
+    servers::ensure_all()?;
     guests::build(guests::Group::Hostile)?;
     // The whole workspace: a smaller selection of packages has other features and would compile wasmtime once more.
     let mut build = repository::cargo();

@@ -127,6 +127,7 @@ const GUESTS: &[Guest] = &[
     test("hello-p3", RUST, &[HTTP_P3]),
     test("keyvalue", RUST, &[HTTP]),
     test("keyvalue-draft2", RUST, &[HTTP]),
+    test("probe", RUST, &[HTTP]),
     test("bench", RUST, &[HTTP]),
 ];
 

@@ -2,7 +2,8 @@
 //!
 //! - [`setup`]: the tools, one file per [`toolchain`].
 //! - [`guests`]: what is built for Wasm; [`component`] checks the result.
-//! - [`mod@test`], [`mod@bench`], [`demo`]: the commands of the README; [`tour`] is what the demo shows.
+//! - [`mod@test`], [`mod@bench`], [`demo`]: the commands of the README.
+//! - [`reference`]: the page of component types.
 //! - [`check_repo`], [`frozen_wit`]: rules of the repository that no compiler checks.
 #![expect(
     clippy::print_stdout,
@@ -18,11 +19,11 @@ mod freshness;
 mod frozen_wit;
 mod guests;
 mod http;
+mod reference;
 mod repository;
 mod setup;
 mod test;
 mod toolchain;
-mod tour;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -46,8 +47,11 @@ enum Command {
         #[arg(value_enum, default_value = "all")]
         group: guests::Group,
     },
-    /// Runs the shop on the embedded backends and shows it around.
+    /// Runs the shop and shows it around.
     Demo {
+        /// The set of backends below `components/`; a server that it needs is started if none answers.
+        #[arg(long, value_enum, value_name = "SET", default_value_t)]
+        components: demo::Set,
         /// Keep running after the tour, also without a terminal.
         #[arg(long)]
         keep: bool,
@@ -58,6 +62,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         nextest: Vec<String>,
     },
+    /// Writes components/README.md from the drivers' metadata.
+    Reference,
     /// Checks the rules of the repository.
     CheckRepo {
         /// Take the WIT packages as they are now for the frozen ones.
@@ -86,7 +92,8 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Setup => setup::run(),
         Command::Guests { group } => guests::build(group),
-        Command::Demo { keep } => demo::run(keep),
+        Command::Demo { components, keep } => demo::run(components, keep),
+        Command::Reference => reference::write(),
         Command::Test { nextest } => test::run(&nextest),
         Command::CheckRepo { freeze_wit: true } => frozen_wit::freeze(),
         Command::CheckRepo { freeze_wit: false } => check_repo::run(),

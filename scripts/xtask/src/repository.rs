@@ -34,6 +34,14 @@ pub fn cargo() -> Command {
     cargo
 }
 
+/// Where cargo puts a binary in the dev profile.
+pub fn built(binary: &str) -> Result<PathBuf> {
+    let metadata = metadata()?;
+    let target = metadata["target_directory"].as_str();
+    let target = target.context("`cargo metadata` names no target directory")?;
+    Ok(Path::new(target).join("debug").join(binary))
+}
+
 /// The members of the workspace, as cargo sees them.
 pub fn metadata() -> Result<Value> {
     let text = command::output(cargo().args(["metadata", "--no-deps", "--format-version=1"]))?;

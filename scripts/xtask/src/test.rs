@@ -47,13 +47,10 @@ pub fn run(nextest: &[String]) -> Result<()> {
             "warnings",
         ])
     })?;
-    timetable.step("tests", || {
-        command::run(
-            repository::cargo()
-                .args(["nextest", "run", "--workspace"])
-                .args(nextest),
-        )
+    timetable.step("building the tests", || {
+        cargo(&["nextest", "run", "--workspace", "--no-run"])
     })?;
+    timetable.step("tests", || tests(nextest))?;
     timetable.step("tests of the shop", shop)?;
     timetable.step("documentation", || {
         command::run(
@@ -75,6 +72,16 @@ fn format() -> Result<()> {
         command::run(&mut fmt)?;
     }
     Ok(())
+}
+
+/// Beside the servers that take seconds to start: they run once for all tests.
+fn tests(nextest: &[String]) -> Result<()> {
+    let mut with_servers = Command::new(repository::built("with-servers")?);
+    with_servers
+        .current_dir(repository::root())
+        .args(["--", "cargo", "nextest", "run", "--workspace"])
+        .args(nextest);
+    command::run(&mut with_servers)
 }
 
 /// What the shop's guests decide, without a host.

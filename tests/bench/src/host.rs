@@ -70,6 +70,21 @@ pub fn run_guest(settings: &Settings, guest: &Path, data: &Path) -> Result<Serve
     run(settings, guest, data, "/")
 }
 
+/// Runs a guest with state in memory and a door for native programs, which is where the server is said to listen.
+pub fn run_dapr_http(settings: &Settings, guest: &Path, folder: &Path) -> Result<Server> {
+    let address = server::free_address()?;
+    let port = address.port().to_string();
+    let in_memory = paths::root().join("components/in-memory");
+    let mut command = command(settings, guest, folder);
+    command
+        .args(["--listen", "127.0.0.1:0"])
+        .args(["--dapr-http-port", &port])
+        .arg("--resources-path")
+        .arg(in_memory);
+    let log = folder.join("berth.log");
+    Server::start(&mut command, address, "/v1.0/metadata", &log)
+}
+
 /// Runs apps with state and topics in memory. `folder` gets the documents and keeps the compiled guests.
 pub fn run_apps(settings: &Settings, folder: &Path, apps: &[App<'_>]) -> Result<Server> {
     let documents = folder.join("documents");
@@ -89,6 +104,15 @@ pub fn run_apps(settings: &Settings, folder: &Path, apps: &[App<'_>]) -> Result<
 
 fn run(settings: &Settings, what: &Path, data: &Path, path: &str) -> Result<Server> {
     let address = server::free_address()?;
+    let mut command = command(settings, what, data);
+    command
+        .args(["--listen", &address.to_string()])
+        .args(["--dapr-http-port", "off"]);
+    Server::start(&mut command, address, path, &data.join("berth.log"))
+}
+
+/// `berth run` but for its ports.
+fn command(settings: &Settings, what: &Path, data: &Path) -> Command {
     let mut command = Command::new(&settings.berth);
     command
         .current_dir(data)
@@ -98,8 +122,7 @@ fn run(settings: &Settings, what: &Path, data: &Path, path: &str) -> Result<Serv
         .arg(data.join("data"))
         .arg("--cache-dir")
         .arg(data.join("cache"))
-        .args(["--listen", &address.to_string()])
         .args(["--admin", "127.0.0.1:0"])
         .args(["--log-level", "warn"]);
-    Server::start(&mut command, address, path, &data.join("berth.log"))
+    command
 }

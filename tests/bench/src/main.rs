@@ -66,12 +66,21 @@ enum Command {
         #[arg(long)]
         port: u16,
     },
+    /// Serves a store in memory, as a peer.
+    #[command(hide = true)]
+    NativeState {
+        #[arg(long)]
+        port: u16,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Some(Command::NativeHello { port }) => peers::native::serve(port),
+        Some(Command::NativeState { port }) => {
+            peers::native::serve_state(port, measurements::dapr_http_state::VALUE)
+        }
         None => bench(&arguments),
     };
     match done {

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
+    collections::{BTreeMap, btree_map::Entry},
     ffi::{OsStr, OsString},
     fs::{self, File},
     net::SocketAddr,
@@ -92,6 +93,7 @@ impl HostBuilder {
             process: None,
             client: Client::new(nowhere)?,
             admin: Client::new(nowhere)?,
+            dapr: BTreeMap::new(),
         };
         host.start().await?;
         Ok(host)
@@ -120,6 +122,9 @@ impl HostBuilder {
         }
         if !self.names("--admin") {
             command = command.arg("--admin").arg("127.0.0.1:0");
+        }
+        if !self.names("--dapr-http-port") {
+            command = command.arg("--dapr-http-port").arg("0");
         }
         command = command.arg("--data-dir").arg(data);
         if !self.text_log {
@@ -154,6 +159,8 @@ pub struct Host {
     process: Option<Child>,
     client: Client,
     admin: Client,
+    /// Doors for native programs, by the app that calls: `app.namespace`.
+    dapr: BTreeMap<String, Client>,
 }
 
 impl Host {
@@ -181,6 +188,25 @@ impl Host {
     #[must_use]
     pub fn admin(&self) -> &Client {
         &self.admin
+    }
+
+    /// The client of its Dapr HTTP API through which an app calls, `app` or `app.namespace`.
+    ///
+    /// # Errors
+    /// The host has no such door.
+    pub fn dapr(&self, app: &str) -> Result<&Client> {
+        let name = match app.contains('.') {
+            true => app.to_owned(),
+            false => format!("{app}.default"),
+        };
+        let door = self.dapr.get(&name);
+        door.with_context(|| format!("no door for {name}, but {:?}", self.dapr.keys()))
+    }
+
+    /// Who calls through its Dapr HTTP API, as `app.namespace`.
+    #[must_use]
+    pub fn dapr_callers(&self) -> Vec<&str> {
+        self.dapr.keys().map(String::as_str).collect()
     }
 
     /// Its data directory.
@@ -356,6 +382,15 @@ impl Host {
         }
         self.client.moved(addresses.ingress, None);
         self.admin.moved(addresses.admin, Some(addresses.token));
+        for (caller, address) in addresses.dapr {
+            let door = match self.dapr.entry(caller) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    new.insert(Client::new(address).map_err(|error| format!("{error:#}"))?)
+                }
+            };
+            door.moved(address, None);
+        }
         match self.admin.get("/healthz").await {
             Ok(answer) if answer.status == 204 => Ok(Readiness::Serves),
             Ok(answer) => Err(format!("health: {answer}")),
@@ -396,6 +431,8 @@ struct Addresses {
     ingress: SocketAddr,
     admin: SocketAddr,
     token: String,
+    /// By `app.namespace`.
+    dapr: Vec<(String, SocketAddr)>,
 }
 
 impl Addresses {
@@ -408,15 +445,20 @@ impl Addresses {
                 .as_str()
                 .ok_or_else(|| format!("host.json has no {name}: {json}"))
         };
-        let address = |name: &str| {
-            let address = text(name)?
-                .trim_start_matches("http://")
-                .trim_end_matches('/');
-            address
-                .parse()
-                .map_err(|error| format!("{name} of host.json, {address}: {error}"))
+        let parsed = |name: &str, url: &str| {
+            let address = url.trim_start_matches("http://").trim_end_matches('/');
+            let parsed = address.parse::<SocketAddr>();
+            parsed.map_err(|error| format!("{name} of host.json, {address}: {error}"))
         };
+        let address = |name: &str| parsed(name, text(name)?);
+        let doors = json["daprHttp"].as_array().into_iter().flatten();
+        let dapr = doors.map(|door| {
+            let part = |name: &str| door[name].as_str().unwrap_or_default();
+            let caller = format!("{}.{}", part("appId"), part("namespace"));
+            Ok((caller, parsed("daprHttp", part("url"))?))
+        });
         Ok(Self {
+            dapr: dapr.collect::<Result<_, String>>()?,
             pid: json["pid"].as_u64().unwrap_or_default(),
             ingress: address("http")?,
             admin: address("admin")?,

@@ -3,6 +3,7 @@
 //! - [`Host`] starts `berth run` on free ports and a fresh data directory, and can kill, stop and restart it;
 //! - [`Client`] speaks to it; an [`Answer`] is a response that has arrived as a whole;
 //! - [`Folder`] holds the documents of one test;
+//! - a [`Set`] of `components/` runs the shop, on servers of its own;
 //! - [`berth`] runs any other command of the binary to its end;
 //! - [`eventually`] waits for a condition, within a bound.
 //!
@@ -17,6 +18,7 @@ mod logs;
 mod memory;
 mod neighbour;
 mod paths;
+mod sets;
 mod shop;
 mod wire;
 
@@ -28,6 +30,7 @@ pub use host::{Host, HostBuilder};
 pub use logs::Record;
 pub use memory::Memory;
 pub use neighbour::Neighbour;
-pub use paths::{fixtures, guest, repository};
+pub use paths::{fixtures, guest, repository, sdk};
+pub use sets::{Set, Shop};
 pub use shop::{Load, Tally, order, shop, start_shop};
 pub use wire::{Wire, raise_file_limit};

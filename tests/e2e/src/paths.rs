@@ -37,6 +37,18 @@ pub(crate) fn shop() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// What `cargo xtask setup` made of a folder of `tests/sdk`: the official SDK, and our program that uses it.
+///
+/// # Errors
+/// It is not there; the text has the line that makes it.
+pub fn sdk(language: &str, file: &str) -> Result<PathBuf> {
+    let path = repository().join(format!("target/tools/sdk-{language}/{file}"));
+    if !path.exists() {
+        bail!("no {}: run `cargo xtask setup`", path.display());
+    }
+    Ok(path)
+}
+
 fn built(path: PathBuf) -> Result<PathBuf> {
     if !path.is_file() {
         bail!("no guest {}: run `cargo xtask guests`", path.display());

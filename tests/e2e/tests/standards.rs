@@ -44,8 +44,7 @@ async fn a_wasi_http_0_3_component_runs_without_any_document() -> Result<()> {
 async fn reused_instances_answer_like_fresh_ones() -> Result<()> {
     let village = Village::new()?;
     for (app, name) in [("two", "hello"), ("three", "hello-p3")] {
-        let spec =
-            format!("  http: {{ paths: [/{app}] }}\n  instances: {{ reuse: 100, concurrent: 10 }}");
+        let spec = format!("  http: {{ paths: [/{app}] }}\n  instances: {{ reuse: 100 }}");
         village.folder.app(app, &guest(name)?, &spec)?;
     }
     let host = village.start().await?;

@@ -95,14 +95,25 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut ask: impl FnMu
 #[macro_export]
 macro_rules! conformance_tests {
     ($suite:ident, $name:ident, $open:ident: $($case:ident),* $(,)?) => {
+        $crate::conformance_tests! { [], $suite, $name, $open: $($case),* }
+    };
+    ($attributes:tt, $suite:ident, $name:ident, $open:ident: $($case:ident),* $(,)?) => {
         mod $name {
             use super::*;
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    $crate::conformance::$suite::$case($open().await).await;
-                }
-            )*
+            $($crate::conformance_test! { $attributes, $suite, $open, $case })*
+        }
+    };
+}
+
+/// Makes one test.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_test {
+    ([$($attribute:meta),*], $suite:ident, $open:ident, $case:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        $(#[$attribute])*
+        async fn $case() {
+            $crate::conformance::$suite::$case($open().await).await;
         }
     };
 }
@@ -117,6 +128,7 @@ macro_rules! state_conformance {
             values_come_back_byte_for_byte,
             an_absent_key_is_nothing,
             any_key_is_only_itself,
+            any_character_may_stand_in_a_key,
             every_write_changes_the_etag,
             a_deleted_key_is_gone,
             the_content_type_is_kept_or_refused,
@@ -137,6 +149,7 @@ macro_rules! state_conformance {
             a_transaction_sets_a_ttl,
             keys_are_listed_by_literal_prefix,
             pages_show_every_key_once,
+            ten_thousand_keys_are_listed,
             paging_is_stable_under_deletes,
             expired_keys_are_not_listed,
             what_was_written_survives_a_restart,
@@ -145,16 +158,18 @@ macro_rules! state_conformance {
 }
 
 /// The suite of brokers: `pubsub_conformance!(sqlite: open_for_test)`, where `open_for_test` is an async function that
-/// gives a `Subject<dyn PubSub>` whose leases last at most two seconds.
+/// gives a `Subject<dyn PubSub>` whose leases last at most two seconds. Attributes before the name, such as an `ignore`
+/// that says which server it takes, are those of each test.
 #[macro_export]
 macro_rules! pubsub_conformance {
-    ($name:ident: $open:ident) => {
-        $crate::conformance_tests! { pubsub, $name, $open:
+    ($(#[$attribute:meta])* $name:ident: $open:ident) => {
+        $crate::conformance_tests! { [$($attribute),*], pubsub, $name, $open:
             it_answers_a_ping,
             a_message_arrives_as_published,
             any_payload_and_topic_name_passes,
             a_bulk_publish_answers_each_message,
             a_new_group_begins_with_the_oldest_message,
+            a_group_keeps_what_comes_while_nobody_listens,
             members_of_a_group_compete,
             groups_each_get_a_copy,
             topics_do_not_mix,

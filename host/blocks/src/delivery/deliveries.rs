@@ -182,6 +182,7 @@ impl Running {
             pubsub: key.pubsub.clone(),
             topic: key.topic.clone(),
             dead_letter_topic: self.plan.subscription.dead_letter_topic.clone(),
+            subscription: self.plan.subscription.clone(),
             problem: self.problem.lock().clone(),
         }
     }

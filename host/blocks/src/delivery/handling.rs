@@ -3,6 +3,7 @@
 use super::{
     Deliver, Delivery, DeliveryOutcome, PlannedSubscription,
     backoff::{Pauses, release_delay},
+    batches::Batches,
     dead_letter::{self, Death},
     routes::Routes,
     subscriber::Source,
@@ -30,6 +31,8 @@ const BUSY_DELAY: Duration = Duration::from_millis(200);
 /// Everything that the messages of one subscription share.
 pub(super) struct Handling {
     deliver: Arc<dyn Deliver>,
+    /// The way to the app of messages that share a call.
+    batches: Option<Batches>,
     plan: PlannedSubscription,
     pubsub: Arc<str>,
     topic: Arc<str>,
@@ -77,6 +80,7 @@ impl Handling {
         stop: CancellationToken,
     ) -> Self {
         Self {
+            batches: Batches::of(&plan, &deliver, &stop),
             deliver,
             pubsub: plan.subscription.pubsub.as_str().into(),
             topic: plan.subscription.topic.as_str().into(),
@@ -176,6 +180,7 @@ impl Handling {
             .extension("traceparent")
             .or(own.map(|(_, value)| value.as_str()));
         Delivery {
+            id: message.id.as_str().into(),
             pubsub: self.pubsub.clone(),
             topic: self.topic.clone(),
             route,
@@ -183,6 +188,7 @@ impl Handling {
             traceparent: traceparent.unwrap_or_default().into(),
             event,
             envelope,
+            raw: self.raw,
             metadata: message.metadata.clone(),
         }
     }
@@ -237,10 +243,13 @@ impl Handling {
             route = &*delivery.route,
             attempt = delivery.attempt,
         );
-        self.deliver
-            .deliver(target, delivery)
-            .instrument(span)
-            .await
+        let delivered = async {
+            match &self.batches {
+                Some(batches) => batches.deliver(delivery).await,
+                None => self.deliver.deliver(target, delivery).await,
+            }
+        };
+        delivered.instrument(span).await
     }
 
     /// Tells the broker. A broker that does not take the answer delivers again: at least once.

@@ -42,7 +42,8 @@ impl Source {
 
 pub(super) struct Subscriber {
     handling: Arc<Handling>,
-    concurrency: usize,
+    /// Messages that are being handled, at most.
+    messages_max: usize,
     metadata: Vec<(String, String)>,
     problem: Arc<Mutex<Option<String>>>,
     stop: CancellationToken,
@@ -60,12 +61,12 @@ impl Subscriber {
         problem: Arc<Mutex<Option<String>>>,
         stop: CancellationToken,
     ) -> Self {
-        let concurrency = plan.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        let messages_max = plan.messages_max();
         let metadata = plan.subscription.metadata.clone();
         let handling = Handling::new(deliver, plan, source, routes, raw, stop.clone());
         Self {
             handling: Arc::new(handling),
-            concurrency,
+            messages_max,
             metadata,
             problem,
             stop,
@@ -97,7 +98,7 @@ impl Subscriber {
             Ok(consumer) => consumer,
             Err(error) => return error,
         };
-        let slots = Arc::new(Semaphore::new(self.concurrency));
+        let slots = Arc::new(Semaphore::new(self.messages_max));
         loop {
             *self.problem.lock() = None;
             // Slots first: what is fetched can be handled at once, and a slow app leases nothing that it cannot use.
@@ -120,7 +121,7 @@ impl Subscriber {
         let request = SubscribeRequest {
             topic: source.topic.clone(),
             group: source.grant.group.clone(),
-            prefetch: self.concurrency,
+            prefetch: self.messages_max,
             metadata: self.metadata.clone(),
         };
         source.grant.broker()?.subscribe(request).await

@@ -142,7 +142,7 @@ impl Publisher {
                 message.data.len()
             )));
         }
-        let raw = options.raw || is_raw(&options.metadata).map_err(PubSubError::Invalid)?;
+        let raw = options.raw || is_raw(&options.metadata).map_err(PubSubError::InvalidMetadata)?;
         let ttl = ttl(&options)?;
         let partition_key = partition_key(&mut options);
         let (data, content_type) = if raw {
@@ -162,7 +162,7 @@ impl Publisher {
             };
             let event = envelope.wrap(message.data, message.content_type.as_deref());
             (
-                event.map_err(PubSubError::Invalid)?,
+                event.map_err(PubSubError::InvalidEvent)?,
                 crate::cloudevents::JSON_TYPE.to_owned(),
             )
         };
@@ -231,10 +231,10 @@ fn check_entries(messages: &[BulkMessage]) -> Result<(), PubSubError> {
     let mut seen = HashSet::new();
     for BulkMessage { entry_id, .. } in messages {
         if entry_id.is_empty() {
-            return Err(PubSubError::Invalid("an entry has no ID".to_owned()));
+            return Err(PubSubError::InvalidEntry("an entry has no ID".to_owned()));
         }
         if !seen.insert(entry_id) {
-            return Err(PubSubError::Invalid(format!(
+            return Err(PubSubError::InvalidEntry(format!(
                 "entry ID \"{entry_id}\" comes twice"
             )));
         }
@@ -282,13 +282,14 @@ fn ttl(options: &PublishOptions) -> Result<Option<Duration>, PubSubError> {
         (None, None) => return Ok(None),
         (None, Some((name, text))) => {
             let ttl = crate::registry::metadata::duration(&text, Duration::from_secs(1));
-            let ttl =
-                ttl.map_err(|error| PubSubError::Invalid(format!("metadata {name}: {error}")))?;
+            let ttl = ttl.map_err(|error| {
+                PubSubError::InvalidMetadata(format!("metadata {name}: {error}"))
+            })?;
             (name, ttl)
         }
     };
     if ttl.is_zero() {
-        return Err(PubSubError::Invalid(format!(
+        return Err(PubSubError::InvalidMetadata(format!(
             "metadata {name}: a message cannot live for no time"
         )));
     }

@@ -89,7 +89,7 @@ async fn apps_that_share_a_store_do_not_see_each_others_keys() {
     );
     assert_eq!(orders.list_keys("", 0, None).await.unwrap().keys, ["k"]);
     let answer = orders.get("carts||k", GetOptions::default()).await;
-    assert!(matches!(answer, Err(StateError::Invalid(_))), "{answer:?}");
+    assert_eq!(answer, Err(StateError::IllegalKey("carts||k".to_owned())));
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn what_is_not_visible_is_not_found() {
     let elsewhere = caller_in("tenant", "orders", Duration::from_secs(60));
     assert!(matches!(
         blocks.state(&elsewhere, "s").check(),
-        Err(StateError::NotFound(_))
+        Err(StateError::NotConfigured(_))
     ));
     let visible = blocks.visible(&Namespace::default(), &"carts".parse().unwrap());
     assert_eq!(
@@ -141,6 +141,45 @@ async fn what_is_not_visible_is_not_found() {
             .map(|own| (own.name.as_str(), own.block))
             .collect::<Vec<_>>(),
         [("p", Block::PubSub)]
+    );
+}
+
+#[tokio::test]
+async fn a_description_has_what_an_app_may_use_in_daprs_words() {
+    let mut scoped = backend("s", "state.in-memory").await;
+    scoped.scopes = vec!["orders".parse().unwrap()];
+    let blocks = blocks([scoped, backend("p", "pubsub.in-memory").await]);
+    let described = |app: &str| {
+        let found = blocks.described(&Namespace::default(), &app.parse().unwrap());
+        let line = |own: &crate::BackendDescription| {
+            format!("{} {} {}", own.name, own.kind.0, own.capabilities.join(" "))
+        };
+        found.iter().map(line).collect::<Vec<_>>()
+    };
+    assert_eq!(described("carts"), ["p pubsub.in-memory MESSAGE_TTL"]);
+    assert_eq!(
+        described("orders"),
+        [
+            "p pubsub.in-memory MESSAGE_TTL",
+            "s state.in-memory ETAG TRANSACTIONAL TTL KEYS_LIKE"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_transaction_over_the_limit_says_both_sizes() {
+    let blocks = blocks([backend("s", "state.in-memory").await]);
+    let state = blocks.state(&caller("orders"), "s");
+    let one = || StateOperation::Set(item("k", "v"));
+    let many = std::iter::repeat_with(one)
+        .take(limits::BATCH_ITEMS_MAX + 1)
+        .collect();
+    assert_eq!(
+        state.transact(many, Vec::new()).await,
+        Err(StateError::TooManyOperations {
+            count: 10_001,
+            max: 10_000
+        })
     );
 }
 
@@ -156,7 +195,7 @@ async fn a_handle_meets_the_backend_of_the_moment() {
     blocks.swap(Backends::default());
     assert!(matches!(
         state.get("k", GetOptions::default()).await,
-        Err(StateError::NotFound(_))
+        Err(StateError::NotConfigured(_))
     ));
 }
 
@@ -387,7 +426,7 @@ async fn bulk_publishing_reports_each_entry() {
     );
     assert!(matches!(
         bulk(vec![entry("", &[])]).await,
-        Err(PubSubError::Invalid(_))
+        Err(PubSubError::InvalidEntry(_))
     ));
     assert_eq!(
         blocks

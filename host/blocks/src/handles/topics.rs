@@ -81,7 +81,7 @@ impl Topics {
     }
 
     /// Sends a dead letter to the topic that it came from, then removes it. A failure between the two leaves it in
-    /// both: at least once.
+    /// both: at least once. A broker that removes nothing keeps the letter.
     ///
     /// # Errors
     /// `Invalid` if the message does not say where it came from.
@@ -104,7 +104,9 @@ impl Topics {
         };
         let origin = again.topic.clone();
         broker.publish(again).await?;
-        broker.remove(dead_letter_topic, id).await?;
+        if broker.capabilities().removal {
+            broker.remove(dead_letter_topic, id).await?;
+        }
         Ok(origin)
     }
 

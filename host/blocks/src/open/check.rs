@@ -93,7 +93,15 @@ fn names(component: &Component, driver: &Driver) -> Vec<Diagnostic> {
                     format!("metadata `{name}`: encryption of state is not there yet"),
                 )
             }),
-            None if own.iter().any(|known| known.eq_ignore_ascii_case(name)) => {}
+            None if own.iter().any(|known| known.eq_ignore_ascii_case(name)) => {
+                let without = driver.no_effect(name).map(|reason| {
+                    warning(
+                        &item.origin,
+                        format!("metadata `{name}` has no effect: {reason}"),
+                    )
+                });
+                findings.extend(without);
+            }
             None => findings.push(unknown(item, driver, &own, block)),
         }
     }
@@ -137,7 +145,7 @@ fn values(component: &Component, driver: &Driver) -> Vec<Diagnostic> {
             break;
         }
         parts.driver.remove(&field);
-        let item = resolve::item(component, &field);
+        let item = resolve::field(component, driver, &field);
         if !item.is_some_and(|item| matches!(item.value, MetadataValue::SecretRef { .. })) {
             let origin = item.map_or(&component.origin, |item| &item.origin);
             findings.push(error(

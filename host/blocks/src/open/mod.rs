@@ -26,7 +26,9 @@ use crate::{
     backend::Backends,
     registry::{Connections, Registry},
 };
-use berth_resources::{App, Component, Configuration, Diagnostic, Origin, Severity};
+use berth_resources::{
+    App, AppId, Component, Configuration, Diagnostic, Namespace, Origin, Severity,
+};
 use std::path::PathBuf;
 
 /// What opening needs besides the documents.
@@ -38,12 +40,23 @@ pub struct OpenPlan {
     pub connections: Connections,
     /// Every app of the host.
     pub apps: Vec<App>,
+    /// Apps without a guest: native programs that call through a door.
+    pub native: Vec<(Namespace, AppId)>,
     /// For the secret scopes of apps.
     pub configurations: Vec<Configuration>,
 }
 
+impl OpenPlan {
+    /// Every app, with a guest or without.
+    pub(crate) fn callers(&self) -> impl Iterator<Item = (&Namespace, &AppId)> {
+        let guests = self.apps.iter().map(|app| (&app.namespace, &app.id));
+        let native = self.native.iter().map(|(namespace, app)| (namespace, app));
+        guests.chain(native)
+    }
+}
+
 /// Opens every backend. With an error among the findings the set must not be used. Backends of `before` whose
-/// document and secrets are unchanged stay open and are used again.
+/// document, secrets and files are unchanged stay open and are used again.
 ///
 /// It expects documents that passed [`check`]; what is wrong nevertheless is reported, not ignored.
 pub async fn open(

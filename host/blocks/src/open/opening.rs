@@ -5,7 +5,7 @@ use crate::{
     backend::{Backend, Backends, Block, Opening as State},
     registry::{Driver, Metadata, OpenContext, OpenError, Opened, Registry},
 };
-use berth_resources::{AppId, Component, Diagnostic, Severity};
+use berth_resources::{AppId, Component, Diagnostic, MetadataItem, Namespace, Severity};
 use std::{collections::BTreeMap, sync::Arc};
 
 pub(super) struct Opening<'o> {
@@ -104,26 +104,34 @@ impl<'o> Opening<'o> {
         self.findings.extend(sharing::check(
             self.components,
             &self.opened,
-            &self.plan.apps,
+            &self.plan.callers().collect::<Vec<_>>(),
         ));
+        for (namespace, app) in &self.plan.native {
+            self.restrict_secrets(namespace, app, None);
+        }
         for app in &self.plan.apps {
-            let mut own = self
-                .plan
-                .configurations
-                .iter()
-                .filter(|own| own.namespace == app.namespace);
-            let configuration = match &app.configuration {
-                Some(name) => own.find(|own| own.name == *name),
-                None => own.find(|own| own.by_default),
-            };
-            if let Some(configuration) = configuration {
-                let scopes = configuration.secret_scopes.clone();
-                self.opened
-                    .restrict_secrets(app.namespace.clone(), app.id.clone(), scopes);
-            }
+            self.restrict_secrets(&app.namespace, &app.id, app.configuration.as_deref());
         }
         self.findings.sort();
         (self.opened, self.findings)
+    }
+
+    /// Applies the configuration that an app names, or the one for those that name none.
+    fn restrict_secrets(&mut self, namespace: &Namespace, app: &AppId, named: Option<&str>) {
+        let mut own = self
+            .plan
+            .configurations
+            .iter()
+            .filter(|own| own.namespace == *namespace);
+        let configuration = match named {
+            Some(name) => own.find(|own| own.name == name),
+            None => own.find(|own| own.by_default),
+        };
+        if let Some(configuration) = configuration {
+            let scopes = configuration.secret_scopes.clone();
+            self.opened
+                .restrict_secrets(namespace.clone(), app.clone(), scopes);
+        }
     }
 
     async fn all_at_once(&mut self, components: &[&'o Component]) {
@@ -167,9 +175,10 @@ impl<'o> Opening<'o> {
         backend.scopes.clone_from(&component.scopes);
         backend.topic_prefix = resolve::topic_prefix(component);
         rules::apply(&parts.rules, &mut backend).map_err(|(field, message)| {
-            vec![at_field(
+            let item = resolve::item(component, field);
+            vec![at(
                 component,
-                field,
+                item,
                 format!("metadata `{field}`: {message}"),
             )]
         })?;
@@ -203,15 +212,14 @@ impl<'o> Opening<'o> {
         parts: &resolve::Parts,
     ) -> OpenedFrom {
         let namespace = &component.namespace;
-        let own = self.plan.apps.iter().filter(|app| {
-            app.namespace == *namespace
-                && (component.scopes.is_empty() || component.scopes.contains(&app.id))
+        let own = self.plan.callers().filter(|(tenant, app)| {
+            *tenant == namespace && (component.scopes.is_empty() || component.scopes.contains(app))
         });
         let values = if resolve::per_app(parts) {
-            own.map(|app| {
+            own.map(|(_, app)| {
                 (
-                    Some(app.id.clone()),
-                    resolve::expanded(parts, namespace, Some(&app.id)),
+                    Some(app.clone()),
+                    resolve::expanded(parts, namespace, Some(app)),
                 )
             })
             .collect()
@@ -241,6 +249,7 @@ impl<'o> Opening<'o> {
         for (app, values) in &from.values {
             let kept = before.filter(|before| before.opened_from.values.get(app) == Some(values));
             let kept = kept.and_then(|before| before.opening.instance(app.as_ref()));
+            let kept = kept.filter(Opened::is_current);
             let opened = match kept {
                 Some(opened) => opened,
                 None => {
@@ -281,9 +290,9 @@ impl<'o> Opening<'o> {
         };
         match tokio::time::timeout(component.init_timeout, (driver.open)(context, values)).await {
             Ok(Ok(opened)) => Ok(opened),
-            Ok(Err(OpenError::Metadata { field, message })) => Err(at_field(
+            Ok(Err(OpenError::Metadata { field, message })) => Err(at(
                 component,
-                &field,
+                resolve::field(component, driver, &field),
                 format!("{what}: metadata `{field}`: {message}"),
             )),
             Ok(Err(OpenError::Backend(message))) => {
@@ -300,8 +309,8 @@ impl<'o> Opening<'o> {
     }
 }
 
-fn at_field(component: &Component, field: &str, message: String) -> Diagnostic {
-    let item = resolve::item(component, field);
+/// At an entry, or at the document if it has no such entry.
+fn at(component: &Component, item: Option<&MetadataItem>, message: String) -> Diagnostic {
     error(item.map_or(&component.origin, |item| &item.origin), message)
 }
 

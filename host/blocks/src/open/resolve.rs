@@ -31,6 +31,22 @@ pub(super) fn item<'c>(component: &'c Component, name: &str) -> Option<&'c Metad
         .find(|item| item.name.eq_ignore_ascii_case(name))
 }
 
+/// The entry of a driver's field, under whichever of its names.
+pub(super) fn field<'c>(
+    component: &'c Component,
+    driver: &Driver,
+    name: &str,
+) -> Option<&'c MetadataItem> {
+    let aliases = || {
+        let entry = (driver.names)()
+            .into_iter()
+            .find(|entry| entry.name == name);
+        let mut aliases = entry.into_iter().flat_map(|entry| entry.aliases);
+        aliases.find_map(|alias| item(component, &alias))
+    };
+    item(component, name).or_else(aliases)
+}
+
 /// Values with every reference in place.
 pub(super) fn with_secrets(component: &Component, driver: &Driver, fetched: &Fetched) -> Parts {
     parts(component, driver, |place| {

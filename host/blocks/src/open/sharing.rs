@@ -5,13 +5,13 @@ use crate::{
     backend::{Backend, Backends, Block},
     keys::KeyPrefix,
 };
-use berth_resources::{App, AppId, Component, Diagnostic, Origin};
+use berth_resources::{AppId, Component, Diagnostic, Namespace, Origin};
 
 /// Refuses each second one of two backends of different namespaces that no name keeps apart.
 pub(super) fn check(
     components: &[Component],
     backends: &Backends,
-    apps: &[App],
+    apps: &[(&Namespace, &AppId)],
 ) -> Vec<Diagnostic> {
     let all = backends.list();
     let mut findings = Vec::new();
@@ -41,15 +41,19 @@ fn meet(first: &Backend, second: &Backend) -> bool {
         && first.opened_from.values == second.opened_from.values
 }
 
-fn common_app<'a>(first: &Backend, second: &Backend, apps: &'a [App]) -> Option<&'a AppId> {
+fn common_app<'a>(
+    first: &Backend,
+    second: &Backend,
+    apps: &[(&Namespace, &'a AppId)],
+) -> Option<&'a AppId> {
     let uses = |backend: &Backend, app: &AppId| {
         backend.visible_to(app)
             && apps
                 .iter()
-                .any(|own| own.namespace == backend.namespace && own.id == *app)
+                .any(|own| *own.0 == backend.namespace && own.1 == app)
     };
     apps.iter()
-        .map(|app| &app.id)
+        .map(|(_, app)| *app)
         .find(|app| uses(first, app) && uses(second, app))
 }
 

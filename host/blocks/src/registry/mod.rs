@@ -1,6 +1,9 @@
 //! Which drivers there are, and how a Component document becomes an open backend.
 
+mod input_file;
 pub mod metadata;
+
+pub use input_file::InputFile;
 
 use crate::{pubsub::PubSub, secrets::SecretStore, state::StateStore};
 use berth_resources::{AppId, Namespace};
@@ -18,6 +21,15 @@ pub struct Opened {
     pub pubsub: Option<Arc<dyn PubSub>>,
     /// Secrets.
     pub secrets: Option<Arc<dyn SecretStore>>,
+    /// Files that were read to open it: when one of them changes, the host opens the backend again.
+    pub files: Vec<InputFile>,
+}
+
+impl Opened {
+    /// Whether opening it again would find the same files.
+    pub(crate) fn is_current(&self) -> bool {
+        self.files.iter().all(InputFile::is_current)
+    }
 }
 
 /// What a driver may need besides its metadata.
@@ -92,6 +104,9 @@ pub type Metadata = serde_json::Map<String, serde_json::Value>;
 pub type Open =
     dyn Fn(OpenContext, Metadata) -> BoxFuture<'static, Result<Opened, OpenError>> + Send + Sync;
 
+/// How the doc comment of a metadata field begins that exists for Dapr's documents only. What follows is the warning.
+pub const NO_EFFECT: &str = "No effect:";
+
 /// One driver: the code behind a backend type.
 pub struct Driver {
     /// `spec.type`, such as `state.sqlite`.
@@ -100,8 +115,14 @@ pub struct Driver {
     pub versions: &'static [&'static str],
     /// One line for the reference page.
     pub summary: &'static str,
+    /// What the reference page says besides, in Markdown: what is peculiar, what could not be tested.
+    pub notes: &'static str,
+    /// The entries of `spec.metadata` in the reference page's example, as one writes them there; empty: none.
+    pub example: &'static str,
     /// JSON Schema of the metadata struct: fields, types, defaults, docs.
     pub schema: fn() -> schemars::Schema,
+    /// Names of the metadata entries, with their aliases.
+    pub names: fn() -> Vec<metadata::EntryName>,
     /// Checks metadata without opening anything.
     pub check: fn(&Metadata) -> Result<(), OpenError>,
     /// Opens the backend.
@@ -124,6 +145,9 @@ impl Driver {
             kind,
             versions,
             summary,
+            notes: "",
+            example: "",
+            names: metadata::names::<M>,
             schema: || schemars::schema_for!(M),
             check: |metadata| metadata::parse::<M>(metadata).map(drop),
             open: Box::new(move |context, metadata| match metadata::parse(&metadata) {
@@ -133,16 +157,36 @@ impl Driver {
         }
     }
 
-    /// Names of the metadata entries, in the driver's spelling.
+    /// With notes for the reference page.
+    #[must_use]
+    pub fn notes(self, notes: &'static str) -> Self {
+        Self { notes, ..self }
+    }
+
+    /// With the metadata of an example for the reference page.
+    #[must_use]
+    pub fn example(self, example: &'static str) -> Self {
+        Self { example, ..self }
+    }
+
+    /// Every name that a metadata entry may have, in the driver's spelling.
     #[must_use]
     pub fn metadata_names(&self) -> Vec<String> {
+        let names = (self.names)().into_iter();
+        names
+            .flat_map(|entry| std::iter::once(entry.name).chain(entry.aliases))
+            .collect()
+    }
+
+    /// Why an entry does nothing: Dapr knows it, and its doc comment here begins with [`NO_EFFECT`].
+    #[must_use]
+    pub fn no_effect(&self, name: &str) -> Option<String> {
         let schema = (self.schema)();
-        let properties = schema
-            .get("properties")
-            .and_then(serde_json::Value::as_object);
-        properties
-            .map(|names| names.keys().cloned().collect())
-            .unwrap_or_default()
+        let mut fields = schema.get("properties")?.as_object()?.iter();
+        let (_, field) = fields.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        let reason = field.get("description")?.as_str()?;
+        let reason = reason.strip_prefix(NO_EFFECT)?.trim();
+        Some(reason.trim_end_matches('.').to_owned())
     }
 }
 

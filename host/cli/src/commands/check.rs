@@ -9,6 +9,7 @@ use crate::{
     ui,
 };
 use anyhow::Context;
+use berth_blocks::registry::Registry;
 use berth_resources::{Diagnostic, Namespace, Severity};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -73,13 +74,10 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .context("starting the async runtime")?;
-    let fit_to_load = !documents.has_errors();
-    let secrets = runtime.block_on(documents.check_secrets(&registry))?;
-    documents.add(secrets);
-    if !args.no_guests && fit_to_load {
-        let found = runtime.block_on(check_guests(&documents, &args.cache_dir()))?;
-        documents.add(found);
-    }
+    let found = runtime.block_on(deep(&documents, &registry, args));
+    // A secret store that hangs has been given up: nobody waits for it.
+    runtime.shutdown_background();
+    documents.add(found?);
     let findings = &documents.findings;
     match args.output {
         Output::Json => ui::out(&json(&Report { findings })),
@@ -89,6 +87,19 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Reported);
     }
     Ok(())
+}
+
+/// What shows only when secrets are read and guests are loaded.
+async fn deep(
+    documents: &Documents,
+    registry: &Registry,
+    args: &Args,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let mut found = documents.check_secrets(registry).await?;
+    if !args.no_guests && !documents.has_errors() {
+        found.extend(check_guests(documents, &args.cache_dir()).await?);
+    }
+    Ok(found)
 }
 
 impl Args {

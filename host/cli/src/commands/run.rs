@@ -3,12 +3,16 @@
 use crate::{
     args::{DEFAULT_DATA_DIR, LogForm, Output},
     failure::Failure,
-    host::{self, Settings, Sources},
+    host::{self, DaprHttpPort, DaprHttpSettings, Settings, Sources},
 };
 use anyhow::Context;
-use berth_resources::{AppId, Namespace};
+use berth_resources::{AppId, ByteSize, Namespace, Secret};
 use berth_telemetry::{LogFormat, LogLevel, LogOptions, init_logging};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 /// Flags of `berth run`. Those that Dapr has are named as Dapr names them.
 #[derive(Debug, clap::Args)]
@@ -16,7 +20,8 @@ pub struct Args {
     /// A folder with App documents, or one guest: a WebAssembly component
     #[arg(value_name = "DIR|GUEST.wasm", default_value = ".")]
     path: PathBuf,
-    /// App ID of the guest; by default the name of its file
+    /// App ID of a single guest, by default the name of its file; with a folder, the app that calls the Dapr HTTP API,
+    /// which need not have a guest
     #[arg(short, long, value_name = "ID")]
     app_id: Option<AppId>,
     /// Folder with Component and Subscription documents, which replace those of DIR with the same name
@@ -45,6 +50,19 @@ pub struct Args {
     /// Address of the HTTP ingress; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", alias = "http-address", value_parser = address)]
     listen: SocketAddr,
+    /// Port of the Dapr HTTP API [default: 3500 for the only app or that of --app-id]; 0 picks a free one, `off` turns
+    /// it off; APP=PORT, as often as needed, gives each app that calls it a port
+    #[arg(short = 'H', long, value_name = "PORT", value_parser = str::parse::<DaprHttpPort>)]
+    dapr_http_port: Vec<DaprHttpPort>,
+    /// Addresses of the Dapr HTTP API; others than loopback need a token in DAPR_API_TOKEN
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1", value_delimiter = ',', value_parser = ip)]
+    dapr_listen_addresses: Vec<IpAddr>,
+    /// Largest body of a request to the Dapr HTTP API
+    #[arg(long, value_name = "SIZE", default_value = "4Mi", value_parser = size)]
+    max_body_size: ByteSize,
+    /// Largest head of a request to the Dapr HTTP API
+    #[arg(long, value_name = "SIZE", default_value = "4Ki", value_parser = size)]
+    read_buffer_size: ByteSize,
     /// Address of the admin API with /metrics and /healthz; by default 127.0.0.1:9090, or a free port if that is taken
     #[arg(long, value_name = "ADDRESS", alias = "admin-address", value_parser = address)]
     admin: Option<SocketAddr>,
@@ -97,15 +115,27 @@ pub fn execute(args: Args) -> Result<(), Failure> {
 }
 
 fn settings(args: Args) -> Result<Settings, Failure> {
-    let sources = Sources::new(
+    let token = std::env::var("DAPR_API_TOKEN").ok();
+    let dapr_http = DaprHttpSettings {
+        ports: args.dapr_http_port,
+        app_id: args.app_id.clone(),
+        addresses: args.dapr_listen_addresses,
+        token: token.filter(|token| !token.is_empty()).map(Secret::new),
+        max_body: args.max_body_size,
+        max_head: args.read_buffer_size,
+    };
+    dapr_http.check()?;
+    let mut sources = Sources::new(
         &args.path,
         args.resources_path,
         args.config,
         args.namespace,
         args.app_id,
     )?;
+    sources.known_apps.extend(dapr_http.named().cloned());
     Ok(Settings {
         sources,
+        dapr_http,
         cache_dir: args
             .cache_dir
             .unwrap_or_else(|| host::default_cache_dir(&args.data_dir)),
@@ -132,6 +162,23 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     numeric
         .parse()
         .map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:8080 or 0.0.0.0:8080".to_owned())
+}
+
+/// An address without a port.
+fn ip(text: &str) -> Result<IpAddr, String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    match bare {
+        "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
+        bare => bare
+            .parse()
+            .map_err(|_| "expected an address such as 127.0.0.1, 0.0.0.0 or [::1]".to_owned()),
+    }
+}
+
+/// Kubernetes' form, as in Dapr and in documents.
+fn size(text: &str) -> Result<ByteSize, String> {
+    text.parse()
+        .map_err(|error: berth_resources::InvalidSize| error.to_string())
 }
 
 /// Go's form, as in Dapr and in documents.

@@ -58,7 +58,7 @@ fn in_use(data_dir: &Path) -> Failure {
     Failure::text(format_args!(
         "another host runs on the data directory {shown}{holder}"
     ))
-    .hint("a second host needs its own: berth run --data-dir OTHER-DIR --listen 127.0.0.1:0 ...")
+    .hint("a second host needs its own: berth run --data-dir OTHER-DIR --listen 127.0.0.1:0 --dapr-http-port 0 ...")
 }
 
 #[cfg(test)]
@@ -73,7 +73,7 @@ mod tests {
         let text = text.replace(&folder.path().display().to_string(), "<data-dir>");
         insta::assert_snapshot!(text, @r"
         another host runs on the data directory <data-dir>
-          hint: a second host needs its own: berth run --data-dir OTHER-DIR --listen 127.0.0.1:0 ...
+          hint: a second host needs its own: berth run --data-dir OTHER-DIR --listen 127.0.0.1:0 --dapr-http-port 0 ...
         ");
         drop(lock);
         assert!(claim(folder.path()).is_ok());

@@ -7,11 +7,13 @@ use super::{
 };
 use crate::failure::Failure;
 use berth_blocks::{
-    Backends, Blocks, OpenPlan, PlannedSubscription, open,
+    Backends, Blocks, OpenPlan, PlannedSubscription,
+    invocation::Target,
+    open,
     registry::{Connections, Registry},
 };
 use berth_gateway::ingress::{ExposedApp, RouteTable};
-use berth_resources::{Component, Diagnostic, Resources, Severity};
+use berth_resources::{App, AppId, Component, Diagnostic, Namespace, Resources, Severity};
 use berth_runtime::{LoadedApp, Runtime};
 use std::sync::Arc;
 
@@ -22,13 +24,22 @@ pub struct Workshop {
     pub blocks: Blocks,
     pub runtime: Arc<Runtime>,
     pub connections: Connections,
+    /// Who calls through Dapr's API: apps of documents, and native programs.
+    pub callers: Vec<Target>,
 }
 
-/// Ready to be put into service.
+/// What is in service, or about to be.
 pub struct Deployment {
     pub documents: Documents,
     pub guests: Vec<LoadedGuest>,
     pub plan: Vec<PlannedSubscription>,
+}
+
+/// Ready to be put into service as a whole.
+pub struct Prepared {
+    pub deployment: Deployment,
+    pub backends: Arc<Backends>,
+    pub routes: RouteTable,
 }
 
 impl Deployment {
@@ -52,34 +63,29 @@ impl Deployment {
 }
 
 impl Workshop {
-    /// Prepares a deployment. Its backends are in place already, since the imports of guests are checked against them;
-    /// when something is wrong, those of `before` come back.
+    /// Prepares a deployment. Backends and guests of `before` that are unchanged are used again; nothing that serves is
+    /// touched.
     pub async fn prepare(
         &self,
         documents: Documents,
         before: Option<&Deployment>,
-    ) -> Result<(Deployment, RouteTable), Failure> {
-        let former = self.blocks.snapshot();
-        let backends = self.open(&documents.resources, &former).await?;
-        self.blocks.swap(backends);
-        let prepared = self.load(documents, before).await;
-        if let (Err(_), Some(before)) = (&prepared, before) {
-            // Every document is unchanged, so this opens nothing.
-            let restored = self.open(&before.documents.resources, &former).await?;
-            self.blocks.swap(restored);
-        }
-        prepared
+    ) -> Result<Prepared, Failure> {
+        let backends = Arc::new(self.open(&documents.resources).await?);
+        self.load(documents, backends, before).await
     }
 
-    async fn open(&self, resources: &Resources, former: &Backends) -> Result<Backends, Failure> {
+    /// Opens the backends of documents; those that are open and unchanged are used again.
+    pub async fn open(&self, resources: &Resources) -> Result<Backends, Failure> {
+        let former = self.blocks.snapshot();
         let plan = OpenPlan {
             data_dir: self.settings.data_dir.clone(),
             connections: self.connections.clone(),
             apps: resources.apps.clone(),
+            native: self.native(&resources.apps),
             configurations: resources.configurations.clone(),
         };
         let (backends, findings) =
-            open(&resources.components, &self.registry, &plan, Some(former)).await;
+            open(&resources.components, &self.registry, &plan, Some(&former)).await;
         if has_errors(&findings) {
             return Err(Failure::Backends(findings));
         }
@@ -89,14 +95,30 @@ impl Workshop {
         Ok(backends)
     }
 
+    /// Callers that have no guest now: a changed document may give them one.
+    fn native(&self, apps: &[App]) -> Vec<(Namespace, AppId)> {
+        let has_guest = |caller: &Target| {
+            let same = |app: &App| app.namespace == caller.namespace && app.id == caller.app;
+            apps.iter().any(same)
+        };
+        let callers = self.callers.iter().filter(|caller| !has_guest(caller));
+        let mut native: Vec<_> = callers
+            .map(|caller| (caller.namespace.clone(), caller.app.clone()))
+            .collect();
+        native.sort();
+        native.dedup();
+        native
+    }
+
     async fn load(
         &self,
         documents: Documents,
+        backends: Arc<Backends>,
         before: Option<&Deployment>,
-    ) -> Result<(Deployment, RouteTable), Failure> {
+    ) -> Result<Prepared, Failure> {
         let apps = &documents.resources.apps;
         let known = before.map_or(&[][..], |before| &before.guests);
-        let guests = guests::load_all(&self.runtime, &self.blocks, apps, known)
+        let guests = guests::load_all(&self.runtime, &backends, apps, known)
             .await
             .map_err(Failure::Findings)?;
         let (mut exposed, mut plan) = (Vec::new(), Vec::new());
@@ -113,14 +135,16 @@ impl Workshop {
             let texts: Vec<_> = conflicts.iter().map(ToString::to_string).collect();
             Failure::input_text(texts.join("; "))
         })?;
-        Ok((
-            Deployment {
-                documents,
-                guests,
-                plan,
-            },
+        let deployment = Deployment {
+            documents,
+            guests,
+            plan,
+        };
+        Ok(Prepared {
+            deployment,
+            backends,
             routes,
-        ))
+        })
     }
 }
 

@@ -63,6 +63,7 @@ impl Documents {
             data_dir: data_dir.path().to_owned(),
             connections: Connections::default(),
             apps: resources.apps.clone(),
+            native: Vec::new(),
             configurations: resources.configurations.clone(),
         };
         Ok(check_secrets(&resources.components, registry, &plan).await)

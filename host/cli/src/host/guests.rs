@@ -3,19 +3,14 @@
 use super::{Documents, subscriptions::target};
 use crate::failure::Failure;
 use berth_blocks::{
-    Backend, Backends, Blocks, Opening, VisibleBackend, invocation::Target, registry::Opened,
+    Backend, Backends, Blocks, Opening, VisibleBackend,
+    invocation::Target,
+    registry::{InputFile, Opened},
 };
 use berth_resources::{App, Diagnostic, Severity, Subscription};
 use berth_runtime::{LoadedApp, Runtime, RuntimeOptions};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::Path,
-    sync::Arc,
-    thread::available_parallelism,
-    time::{Duration, SystemTime},
-};
+use std::{path::Path, sync::Arc, thread::available_parallelism, time::Duration};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 /// A guest that can be called, with what it was made from.
@@ -32,17 +27,9 @@ pub struct LoadedGuest {
 #[derive(Clone, PartialEq)]
 struct MadeFrom {
     app: App,
-    file: Option<FileVersion>,
+    file: InputFile,
     /// Imports are checked against these.
     backends: Vec<VisibleBackend>,
-}
-
-/// A version of a file, as far as one can tell without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct FileVersion {
-    modified: Option<SystemTime>,
-    size: u64,
-    inode: u64,
 }
 
 impl LoadedGuest {
@@ -58,14 +45,14 @@ impl LoadedGuest {
 
     /// Whether the file of the guest is the one that was loaded.
     pub fn is_current(&self) -> bool {
-        self.made_from.file == version(&self.made_from.app.guest)
+        self.made_from.file.is_current()
     }
 }
 
-/// Loads the guests of all apps; those that are the same as `before` stay. The backends must be in place.
+/// Loads the guests of all apps for these backends; those that are the same as `before` stay.
 pub async fn load_all(
     runtime: &Arc<Runtime>,
-    blocks: &Blocks,
+    backends: &Arc<Backends>,
     apps: &[App],
     before: &[LoadedGuest],
 ) -> Result<Vec<LoadedGuest>, Vec<Diagnostic>> {
@@ -76,19 +63,19 @@ pub async fn load_all(
     for (at, app) in apps.iter().enumerate() {
         let made_from = MadeFrom {
             app: app.clone(),
-            file: version(&app.guest),
-            backends: blocks.visible(&app.namespace, &app.id),
+            file: InputFile::at(&app.guest),
+            backends: backends.visible(&app.namespace, &app.id),
         };
         let known = before
             .iter()
             .find(|guest| guest.made_from == made_from)
             .cloned();
-        let (runtime, places) = (runtime.clone(), places.clone());
+        let (runtime, places, backends) = (runtime.clone(), places.clone(), backends.clone());
         loading.spawn(async move {
             let _place = places.acquire().await;
             match known {
                 Some(guest) => (at, Ok(guest)),
-                None => (at, load_one(&runtime, made_from).await),
+                None => (at, load_one(&runtime, &backends, made_from).await),
             }
         });
     }
@@ -116,15 +103,16 @@ pub async fn load_all(
 
 async fn load_one(
     runtime: &Arc<Runtime>,
+    backends: &Arc<Backends>,
     made_from: MadeFrom,
 ) -> Result<LoadedGuest, Vec<Diagnostic>> {
     let app = &made_from.app;
     let loaded = runtime
-        .load(app)
+        .load(app, backends)
         .await
         .map_err(|error| error.diagnostics().to_vec())?;
     let declared = runtime
-        .declared_subscriptions(&loaded)
+        .declared_subscriptions(&loaded, backends)
         .await
         .map_err(|why| {
             let message = format!(
@@ -145,7 +133,6 @@ pub async fn check_guests(
     documents: &Documents,
     cache_dir: &Path,
 ) -> Result<Vec<Diagnostic>, Failure> {
-    let blocks = Blocks::new();
     let mut backends = Backends::default();
     for component in &documents.resources.components {
         let (name, namespace) = (component.name.as_str(), component.namespace.clone());
@@ -155,13 +142,18 @@ pub async fn check_guests(
         backend.opening = Opening::Failed("only checked".into());
         backends.insert(backend);
     }
-    blocks.swap(backends);
     let options = RuntimeOptions {
         cache_dir: cache_dir.to_owned(),
         instances: 4,
     };
-    let runtime = Runtime::new(&options, blocks.clone())?;
-    let loaded = load_all(&runtime, &blocks, &documents.resources.apps, &[]).await;
+    let runtime = Runtime::new(&options, Blocks::new())?;
+    let loaded = load_all(
+        &runtime,
+        &Arc::new(backends),
+        &documents.resources.apps,
+        &[],
+    )
+    .await;
     Ok(loaded.err().unwrap_or_default())
 }
 
@@ -175,15 +167,6 @@ fn progress_bar(count: usize) -> ProgressBar {
     }
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
-}
-
-fn version(path: &Path) -> Option<FileVersion> {
-    let metadata = fs::metadata(path).ok()?;
-    Some(FileVersion {
-        modified: metadata.modified().ok(),
-        size: metadata.len(),
-        inode: metadata.ino(),
-    })
 }
 
 fn error(app: &App, message: String) -> Diagnostic {

@@ -1,6 +1,8 @@
-//! The life of a host: start, follow changes, stop.
+//! The life of a host: start, follow changes, open what failed to open, stop.
 
-use super::{Settings, reload::Outcome, running::Running, signals, start::start, watch::Watch};
+use super::{
+    Settings, heal::Pauses, reload::Outcome, running::Running, signals, start::start, watch::Watch,
+};
 use crate::failure::Failure;
 use tokio_util::sync::CancellationToken;
 
@@ -18,20 +20,33 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
 }
 
 async fn follow(host: &mut Running, stop: &CancellationToken) {
-    let Some(mut watch) = watch(host) else {
-        return stop.cancelled().await;
-    };
+    let mut watch = watch(host);
+    let mut pauses = Pauses::default();
     loop {
-        tokio::select! {
+        // What is being opened when a file changes is opened again with the change.
+        let changed = tokio::select! {
             () = stop.cancelled() => return,
-            () = watch.changed() => {}
-        }
-        let outcome = tokio::select! {
-            () = stop.cancelled() => return,
-            outcome = host.reload() => outcome,
+            () = changed(watch.as_mut()) => true,
+            () = host.heal(&mut pauses) => false,
         };
-        report(&outcome);
-        watch.follow(host.sources(), &host.guest_files());
+        if changed {
+            let outcome = tokio::select! {
+                () = stop.cancelled() => return,
+                outcome = host.reload() => outcome,
+            };
+            report(&outcome);
+            pauses = Pauses::default();
+        }
+        if let Some(watch) = &mut watch {
+            watch.follow(host.sources(), &host.input_files());
+        }
+    }
+}
+
+async fn changed(watch: Option<&mut Watch>) {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -42,7 +57,7 @@ fn watch(host: &Running) -> Option<Watch> {
     }
     match Watch::new() {
         Ok(mut watch) => {
-            watch.follow(host.sources(), &host.guest_files());
+            watch.follow(host.sources(), &host.input_files());
             Some(watch)
         }
         Err(error) => {

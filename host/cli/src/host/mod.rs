@@ -6,13 +6,16 @@
 //!               └──────────── watch: a file changed ─────────────────────────────────┘
 //! ```
 //!
-//! A deployment is prepared completely before anything of it is used, at the start as after a change.
+//! A deployment is prepared completely before anything of it is used, at the start as after a change. Backends that the
+//! host runs without for now are opened again until they work (`heal.rs`).
 
+mod dapr_http;
 mod data_dir;
 mod deployment;
 mod documents;
 mod files_limit;
 mod guests;
+mod heal;
 mod life;
 mod reload;
 mod running;
@@ -23,6 +26,7 @@ mod subscriptions;
 mod summary;
 mod watch;
 
+pub use dapr_http::{DaprHttpPort, DaprHttpSettings};
 pub use documents::Documents;
 pub use guests::check_guests;
 pub use life::run;
@@ -45,6 +49,8 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Address of the ingress.
     pub listen: SocketAddr,
+    /// Dapr's HTTP API.
+    pub dapr_http: DaprHttpSettings,
     /// Address of the admin API; absent: the usual one, or any.
     pub admin: Option<SocketAddr>,
     /// Instances of all apps together.

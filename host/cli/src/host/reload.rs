@@ -1,7 +1,8 @@
 //! A change of documents or guests: checked and prepared completely, then put into service without a gap.
 
-use super::{Documents, guests::LoadedGuest, running::Running};
+use super::{Documents, deployment::Prepared, guests::LoadedGuest, running::Running};
 use crate::failure::Failure;
+use berth_blocks::registry::InputFile;
 use berth_runtime::LoadedApp;
 use std::time::{Duration, Instant};
 
@@ -41,10 +42,15 @@ impl Running {
             .workshop
             .prepare(documents, Some(&self.deployment))
             .await;
-        let (deployment, routes) = match prepared {
+        let Prepared {
+            deployment,
+            backends,
+            routes,
+        } = match prepared {
             Ok(prepared) => prepared,
             Err(failure) => return Outcome::Refused(failure),
         };
+        self.workshop.blocks.swap(backends);
         let runtime = &self.workshop.runtime;
         let apps = deployment.apps();
         let leaving = self.leaving(&apps);
@@ -70,12 +76,14 @@ impl Running {
     }
 
     fn is_current(&self, documents: &Documents) -> bool {
+        let files = self.workshop.blocks.snapshot().files();
         documents.resources == self.deployment.documents.resources
             && self
                 .deployment
                 .guests
                 .iter()
                 .all(|guest| guest.is_current())
+            && files.iter().all(InputFile::is_current)
     }
 
     /// Apps that run and are not part of the new deployment.

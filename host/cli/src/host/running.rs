@@ -6,7 +6,8 @@ use super::{
 };
 use crate::{host_file::Written, ui};
 use berth_blocks::{Backends, Deliveries};
-use berth_gateway::{admin::ServingAdmin, ingress::ServingIngress};
+use berth_gateway::{admin::ServingAdmin, dapr_http::ServingDaprHttp, ingress::ServingIngress};
+use futures::future::join_all;
 use std::{path::PathBuf, sync::Arc, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -25,6 +26,8 @@ pub struct Running {
 /// How others reach the host.
 pub struct Doors {
     pub ingress: ServingIngress,
+    /// Dapr's HTTP API, one for each caller.
+    pub dapr_http: Vec<ServingDaprHttp>,
     pub admin: ServingAdmin,
     /// `host.json`, removed with this.
     pub written: Written,
@@ -41,10 +44,14 @@ impl Running {
         &self.settings().sources
     }
 
-    /// The files of the guests that run.
-    pub fn guest_files(&self) -> Vec<PathBuf> {
+    /// The files that the deployment is made of besides its documents: guests, and what backends read.
+    pub fn input_files(&self) -> Vec<PathBuf> {
         let apps = self.deployment.documents.resources.apps.iter();
-        apps.map(|app| app.guest.clone()).collect()
+        let guests = apps.map(|app| app.guest.clone());
+        let read = self.workshop.blocks.snapshot().files();
+        guests
+            .chain(read.iter().map(|file| file.path().to_owned()))
+            .collect()
     }
 
     /// Takes the host down: accepts nothing more, finishes what is under way, hands messages back, closes backends.
@@ -61,6 +68,7 @@ impl Running {
         } = self;
         let Doors {
             ingress,
+            dapr_http,
             admin,
             written,
         } = doors;
@@ -72,7 +80,9 @@ impl Running {
                 tracing::warn!("deliveries did not end in time: their messages come again");
             }
         };
-        let (cut_connections, ()) = tokio::join!(ingress.drain(limit), messages);
+        let native = join_all(dapr_http.into_iter().map(|door| door.drain(limit)));
+        let (cut, cut_native, ()) = tokio::join!(ingress.drain(limit), native, messages);
+        let cut_connections = cut + cut_native.into_iter().sum::<usize>();
         let left = limit.saturating_sub(began.elapsed());
         let cut_calls = workshop.runtime.drain(left).await;
         drop(written);

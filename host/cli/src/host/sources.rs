@@ -11,7 +11,7 @@ pub struct Sources {
     pub list: Vec<Source>,
     /// The namespace of documents that name none.
     pub namespace: Namespace,
-    /// Apps that have no document of their own.
+    /// Apps that have no document of their own: single guests, and native programs.
     pub known_apps: Vec<AppId>,
 }
 
@@ -39,13 +39,17 @@ impl Sources {
     ) -> Result<(), Failure> {
         self.namespace = namespace.clone();
         if path.is_dir() {
-            return self.add_dir(path, app_id);
+            self.add_dir(path);
+            return Ok(());
         }
         let is_document = ["yaml", "yml"]
             .iter()
             .any(|ext| path.extension().is_some_and(|own| own == *ext));
         match std::fs::metadata(path) {
-            Ok(_) if is_document => self.add_dir(path, app_id),
+            Ok(_) if is_document => {
+                self.add_dir(path);
+                Ok(())
+            }
             Ok(_) => self.add_guest(path, app_id),
             Err(error) => {
                 let error = anyhow::Error::from(error);
@@ -56,18 +60,8 @@ impl Sources {
         }
     }
 
-    fn add_dir(&mut self, path: &Path, app_id: Option<AppId>) -> Result<(), Failure> {
-        if app_id.is_some() {
-            let shown = path.display();
-            return Err(Failure::input_text(format_args!(
-                "--app-id names the app of a single guest, and {shown} is none"
-            ))
-            .hint(
-                "the apps of a folder have their IDs in `metadata.name` of their App documents",
-            ));
-        }
+    fn add_dir(&mut self, path: &Path) {
         self.list.push(Source::Dir(path.to_owned()));
-        Ok(())
     }
 
     /// A guest without a document gets one that says nothing but its name.
@@ -144,22 +138,6 @@ mod tests {
         insta::assert_snapshot!(app_id_of(Path::new("___.wasm")).unwrap_err(), @r"
         no app ID can be made of the file name ___.wasm
           hint: give one with --app-id
-        ");
-    }
-
-    #[test]
-    fn a_folder_takes_no_app_id() {
-        let id = "orders".parse().unwrap();
-        let failure = Sources::new(
-            Path::new("."),
-            vec![],
-            vec![],
-            Namespace::default(),
-            Some(id),
-        );
-        insta::assert_snapshot!(failure.unwrap_err(), @r"
-        --app-id names the app of a single guest, and . is none
-          hint: the apps of a folder have their IDs in `metadata.name` of their App documents
         ");
     }
 

@@ -2,15 +2,15 @@
 //! wrong is looked at first: documents, data directory, addresses.
 
 use super::{
-    Documents, Settings, data_dir,
-    deployment::Workshop,
+    Documents, Settings, dapr_http, data_dir,
+    deployment::{Prepared, Workshop},
     files_limit,
     running::{Doors, Running},
     summary,
 };
 use crate::{
     failure::Failure,
-    host_file::{self, HostFile},
+    host_file::{self, DaprHttpAddress, HostFile},
     registry::registry,
     ui,
 };
@@ -36,13 +36,17 @@ const ADMIN_DEFAULT: SocketAddr =
 /// Starts a host.
 pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Running, Failure> {
     let began = Instant::now();
-    let ingress_options = ingress_options(files_limit::raise());
+    let files = files_limit::raise();
     let registry = registry();
     let documents = read(&settings, &registry)?;
     let lock = data_dir::claim(&settings.data_dir)?;
     host_file::remove_stale(&settings.data_dir);
-    let ingress = Ingress::bind(settings.listen, ingress_options)
-        .map_err(|error| taken(error, settings.listen, "--listen"))?;
+    let planned = settings
+        .dapr_http
+        .plan(&documents.resources.apps, &settings.sources.namespace)?;
+    let ingress = Ingress::bind(settings.listen, ingress_options(files))
+        .map_err(|error| listen_taken(error, settings.listen))?;
+    let dapr_http = dapr_http::bind(&settings, &planned, files / 8)?;
     let admin = bind_admin(settings.admin)?;
     let metrics = Metrics::install()?;
     let blocks = Blocks::new();
@@ -57,15 +61,22 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         blocks: blocks.clone(),
         runtime: runtime.clone(),
         connections: Connections::default(),
+        callers: planned.into_iter().map(|door| door.caller).collect(),
     };
-    let (deployment, routes) = workshop.prepare(documents, None).await?;
+    let Prepared {
+        deployment,
+        backends,
+        routes,
+    } = workshop.prepare(documents, None).await?;
+    blocks.swap(backends);
     runtime.swap(deployment.apps());
     let deliveries = Arc::new(Deliveries::new(blocks.clone(), runtime.clone()));
     let settings = &workshop.settings;
     let ingress = ingress
         .serve(runtime.clone(), routes)
-        .map_err(|error| taken(error, settings.listen, "--listen"))?;
+        .map_err(|error| listen_taken(error, settings.listen))?;
     deliveries.reconcile(deployment.plan.clone()).await;
+    let dapr_http = dapr_http::serve(dapr_http, &blocks, &deliveries)?;
     let token = AdminToken::generate();
     let address = admin.address();
     let state = AdminState {
@@ -82,6 +93,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         pid: std::process::id(),
         admin: format!("http://{address}"),
         http: format!("http://{}", ingress.address()),
+        dapr_http: dapr_http.iter().map(DaprHttpAddress::of).collect(),
         token: token.reveal().to_owned(),
         namespace: settings.sources.namespace.to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -91,6 +103,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     Ok(Running {
         doors: Doors {
             ingress,
+            dapr_http,
             admin,
             written,
         },
@@ -122,31 +135,45 @@ fn read(
     Ok(documents)
 }
 
-/// A quarter of the files that may be open stays for backends and guests.
+/// An eighth of the files that may be open is for clients of Dapr's API, a quarter stays for backends and guests.
 fn ingress_options(files: usize) -> IngressOptions {
     let usual = IngressOptions::default();
     IngressOptions {
-        connections_max: usual.connections_max.min(files / 4 * 3).max(1),
+        connections_max: usual.connections_max.min(files / 8 * 5).max(1),
         ..usual
     }
 }
 
 /// The usual address, or any free one where another program has it: nobody has to know it, `host.json` says it.
 fn bind_admin(wanted: Option<SocketAddr>) -> Result<Admin, Failure> {
+    let taken = |error, address: SocketAddr| {
+        taken(
+            error,
+            address,
+            "--admin",
+            &format!("--admin {}:0", address.ip()),
+        )
+    };
     if let Some(address) = wanted {
-        return Admin::bind(address).map_err(|error| taken(error, address, "--admin"));
+        return Admin::bind(address).map_err(|error| taken(error, address));
     }
     Admin::bind(ADMIN_DEFAULT)
         .or_else(|_| Admin::bind(SocketAddr::new(ADMIN_DEFAULT.ip(), 0)))
-        .map_err(|error| taken(error, ADMIN_DEFAULT, "--admin"))
+        .map_err(|error| taken(error, ADMIN_DEFAULT))
 }
 
-fn taken(error: io::Error, address: SocketAddr, flag: &str) -> Failure {
+fn listen_taken(error: io::Error, address: SocketAddr) -> Failure {
+    let free = format!("--listen {}:0", address.ip());
+    taken(error, address, "--listen", &free)
+}
+
+/// Why an address is not ours, with the flag that changes it; `free` is what picks a free port.
+pub fn taken(error: io::Error, address: SocketAddr, flag: &str, free: &str) -> Failure {
     let (ip, port) = (address.ip(), address.port());
     let hint = match error.kind() {
         ErrorKind::AddrInUse => format!(
             "another program listens there, perhaps another berth; choose another port with {flag}: \
-             {flag} {ip}:0 picks a free one"
+             {free} picks a free one"
         ),
         ErrorKind::PermissionDenied => {
             format!("ports below 1024 need privileges; choose another port with {flag}")
@@ -181,7 +208,7 @@ mod tests {
     #[test]
     fn a_taken_port_is_named_with_the_flag() {
         let error = io::Error::from(ErrorKind::AddrInUse);
-        let failure = taken(error, "127.0.0.1:8080".parse().unwrap(), "--listen");
+        let failure = listen_taken(error, "127.0.0.1:8080".parse().unwrap());
         insta::assert_snapshot!(failure, @r"
         port 8080 of 127.0.0.1 is taken: address in use
           hint: another program listens there, perhaps another berth; choose another port with --listen: --listen 127.0.0.1:0 picks a free one

@@ -24,12 +24,19 @@ pub fn plan(resources: &Resources, guest: &LoadedGuest) -> Vec<PlannedSubscripti
             all.push(declared.clone());
         }
     }
+    if exports.subscriber {
+        // Its export takes one message per call: waiting for a batch would gain nothing.
+        for subscription in &mut all {
+            subscription.bulk = None;
+        }
+    }
     let planned = all.into_iter().map(|subscription| PlannedSubscription {
         target: target(app),
         retry: resources
             .inbound_retry(&app.namespace, &app.id, &subscription.pubsub)
             .cloned(),
         concurrency: usize::try_from(app.limits.concurrency).unwrap_or(usize::MAX),
+        body_max: app.limits.request_body.0,
         subscription,
     });
     planned.collect()

@@ -52,6 +52,7 @@ fn object(settings: &Settings, host: &HostFile, deployment: &Deployment, took: D
         "version": host.version,
         "pid": host.pid,
         "http": host.http,
+        "daprHttp": host.dapr_http,
         "admin": host.admin,
         "dataDir": absolute(settings),
         "startMilliseconds": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
@@ -82,10 +83,11 @@ fn text(settings: &Settings, host: &HostFile, deployment: &Deployment, took: Dur
         ""
     };
     parts.push(format!(
-        "{} in {}: {}\n{} {}   {} {}\n{}",
+        "{} in {}: {}\n{}\n{} {}   {} {}\n{}",
         ui::paint("ready", Style::new().green().bold()),
         ui::duration(took),
         ui::paint(&host.http, Style::new().bold()),
+        dapr_http(settings, host, deployment).join("\n"),
         dim("admin"),
         host.admin,
         dim("data"),
@@ -93,6 +95,28 @@ fn text(settings: &Settings, host: &HostFile, deployment: &Deployment, took: Dur
         dim(&format!("Ctrl-C stops{watching}")),
     ));
     parts.join("\n\n")
+}
+
+/// Where native programs find the building blocks, or what to type so that they do.
+fn dapr_http(settings: &Settings, host: &HostFile, deployment: &Deployment) -> Vec<String> {
+    let dim = |text: &str| ui::paint(text, Style::new().dimmed());
+    if host.dapr_http.is_empty() {
+        return vec![dim(&format!("dapr {}", settings.dapr_http.why_off()))];
+    }
+    let has_guest = |namespace: &str, app: &str| {
+        let mut apps = deployment.documents.resources.apps.iter();
+        apps.any(|own| own.namespace.as_str() == namespace && own.id.as_str() == app)
+    };
+    let doors = host.dapr_http.iter().map(|door| {
+        let native = if has_guest(&door.namespace, &door.app_id) {
+            ""
+        } else {
+            ", which has no guest"
+        };
+        let caller = name(&door.namespace, &door.app_id);
+        format!("{} {} as {caller}{native}", dim("dapr"), door.url)
+    });
+    doors.collect()
 }
 
 fn app_row(guest: &LoadedGuest) -> [String; 4] {

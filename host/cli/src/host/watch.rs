@@ -1,4 +1,4 @@
-//! Watches the files of a deployment: folders with documents, and the files of guests.
+//! Watches the files of a deployment: folders with documents, the files of guests, and what backends read.
 
 use super::Sources;
 use berth_resources::Source;
@@ -57,8 +57,8 @@ impl Watch {
     }
 
     /// Watches what a deployment is made of now.
-    pub fn follow(&mut self, sources: &Sources, guests: &[PathBuf]) {
-        let mut files: BTreeSet<PathBuf> = guests.iter().map(|path| absolute(path)).collect();
+    pub fn follow(&mut self, sources: &Sources, inputs: &[PathBuf]) {
+        let mut files: BTreeSet<PathBuf> = inputs.iter().map(|path| absolute(path)).collect();
         let mut folders = BTreeSet::new();
         for source in &sources.list {
             match source {
@@ -124,6 +124,9 @@ fn is_change(kind: &EventKind) -> bool {
     !matches!(kind, EventKind::Access(_))
 }
 
+/// Where Kubernetes keeps a mounted Secret or ConfigMap: a link that is replaced when any file of it changes.
+const MOUNTED: &str = "..data";
+
 /// Documents, known files, and folders that come or go (their name has no extension).
 fn concerns(event: &Event, files: &BTreeSet<PathBuf>) -> bool {
     event.paths.iter().any(|path| {
@@ -138,7 +141,8 @@ fn concerns(event: &Event, files: &BTreeSet<PathBuf>) -> bool {
                     | EventKind::Modify(notify::event::ModifyKind::Name(_))
             )
             && !is_skipped(path);
-        is_document || may_be_folder || files.contains(path)
+        let is_mounted = path.file_name().is_some_and(|name| name == MOUNTED);
+        is_document || may_be_folder || is_mounted || files.contains(path)
     })
 }
 
@@ -203,6 +207,9 @@ mod tests {
         assert!(is_noticed(&mut watch).await, "a guest");
         fs::create_dir(root.join("more")).unwrap();
         assert!(is_noticed(&mut watch).await, "a new folder");
+        std::os::unix::fs::symlink("build", root.join("..data_tmp")).unwrap();
+        fs::rename(root.join("..data_tmp"), root.join("..data")).unwrap();
+        assert!(is_noticed(&mut watch).await, "a mount that is replaced");
 
         fs::write(root.join(".berth/state.yaml"), "x").unwrap();
         fs::write(root.join("node_modules/x.yaml"), "x").unwrap();

@@ -252,10 +252,8 @@ async fn watch_over(settings: &Settings, shared: &Shared, connected: Connected) 
 /// Asks the server to give up what the connection waits for, such as a lock: it would be done after all, when nobody
 /// waits for it any more.
 async fn cancel(settings: &Settings, session: &Session) {
-    let cancelling = session
-        .client
-        .cancel_token()
-        .cancel_query(settings.tls.clone());
+    let token = session.client.cancel_token();
+    let cancelling = token.cancel_query(settings.tls.clone());
     // A server that does not answer to this either is gone.
     let _ = timeout(CANCEL_BOUND, cancelling).await;
 }

@@ -201,11 +201,17 @@ impl Draft {
                     });
                 }
             }
-            "user" => drop(self.config.user(value)),
-            "password" => drop(self.config.password(value)),
-            "dbname" => drop(self.config.dbname(value)),
+            "user" => {
+                self.config.user(value);
+            }
+            "password" => {
+                self.config.password(value);
+            }
+            "dbname" => {
+                self.config.dbname(value);
+            }
             "application_name" | "fallback_application_name" => {
-                drop(self.config.application_name(value));
+                self.config.application_name(value);
             }
             "options" => self.session.push(value.to_owned()),
             "sslmode" => self.ssl_mode = Some(value.to_owned()),

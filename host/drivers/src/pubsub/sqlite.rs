@@ -68,7 +68,7 @@ struct SqliteMetadata {
     #[serde(default, rename = "disableWAL")]
     disable_wal: bool,
     /// `full`: a published message is on the disk when the call returns. `normal`: faster, but a power failure may
-    /// lose the last messages.
+    /// lose the last messages. Default `full`.
     #[serde(default)]
     synchronous: Synchronous,
 }
@@ -113,6 +113,14 @@ struct Limits {
     length_max: u32,
 }
 
+/// The metadata of the reference page's example.
+const EXAMPLE: &str = "\
+- name: retention
+  value: 24h
+- name: maxLength
+  value: 100000
+";
+
 /// The driver's entry in the registry.
 pub(crate) fn driver() -> Driver {
     Driver::new(
@@ -127,6 +135,7 @@ pub(crate) fn driver() -> Driver {
             })
         },
     )
+    .example(EXAMPLE)
 }
 
 async fn open(context: OpenContext, metadata: SqliteMetadata) -> Result<SqlitePubSub, OpenError> {
@@ -167,7 +176,10 @@ impl PubSub for SqlitePubSub {
             ttl: true,
             ordering: true,
             durable: matches!(self.broker.database.location(), Location::File(_)),
+            log: false,
+            history: true,
             browse: true,
+            removal: true,
         }
     }
 

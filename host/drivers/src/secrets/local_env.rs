@@ -22,6 +22,12 @@ struct LocalEnvMetadata {
     prefix: String,
 }
 
+/// The metadata of the reference page's example.
+const EXAMPLE: &str = "\
+- name: prefix
+  value: SHOP_
+";
+
 /// The driver's entry in the registry.
 pub(crate) fn driver() -> Driver {
     Driver::new(
@@ -39,6 +45,7 @@ pub(crate) fn driver() -> Driver {
             })
         },
     )
+    .example(EXAMPLE)
 }
 
 /// An open `secretstores.local.env`. The environment is a value so that tests need not change the process's own.

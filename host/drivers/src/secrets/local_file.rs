@@ -1,4 +1,5 @@
-//! `secretstores.local.file`: secrets from a JSON file, for development. The file is read once, when it is opened.
+//! `secretstores.local.file`: secrets from a JSON file, for development. The file is read when the store is opened, and
+//! the host opens it again when the file has changed.
 //!
 //! Nested objects and lists become names with a separator, `db:password`, `hosts:0`; with `multiValued` the first
 //! level is the secret and what lies below its fields. Numbers are decimals as one would write them, where Dapr gives
@@ -6,7 +7,7 @@
 
 use async_trait::async_trait;
 use berth_blocks::{
-    registry::{Driver, OpenContext, OpenError, Opened},
+    registry::{Driver, InputFile, OpenContext, OpenError, Opened},
     secrets::{SecretError, SecretFields, SecretStore},
 };
 use berth_resources::Secret;
@@ -18,6 +19,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use tokio::sync::Semaphore;
 
 /// Metadata of `secretstores.local.file`. The doc comments become the reference page.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -33,6 +35,15 @@ struct LocalFileMetadata {
     multi_valued: bool,
 }
 
+/// Reads at the same time. One that never ends keeps its thread, and the host tries again and again.
+static READERS: Semaphore = Semaphore::const_new(4);
+
+/// The metadata of the reference page's example.
+const EXAMPLE: &str = "\
+- name: secretsFile
+  value: components/embedded/secrets.json
+";
+
 /// The driver's entry in the registry.
 pub(crate) fn driver() -> Driver {
     Driver::new(
@@ -40,17 +51,29 @@ pub(crate) fn driver() -> Driver {
         &["v1"],
         "Secrets in a JSON file, for development",
         |_: OpenContext, metadata| async move {
+            // Off the executor: a file on a dead mount, or a pipe that nobody writes to, blocks whoever reads it.
+            let reader = READERS.acquire().await;
+            let opened = tokio::task::spawn_blocking(move || {
+                let _reader = reader;
+                open(&metadata)
+            })
+            .await;
+            let store = opened
+                .map_err(|error| OpenError::Backend(format!("reading the secrets: {error}")))??;
             Ok(Opened {
-                secrets: Some(Arc::new(open(&metadata)?)),
+                files: vec![store.file.clone()],
+                secrets: Some(Arc::new(store)),
                 ..Opened::default()
             })
         },
     )
+    .example(EXAMPLE)
 }
 
 fn open(metadata: &LocalFileMetadata) -> Result<LocalFile, OpenError> {
     let path = std::path::absolute(&metadata.secrets_file)
         .map_err(|error| wrong(&metadata.secrets_file, &error.to_string()))?;
+    let file = InputFile::at(&path);
     let text = std::fs::read(&path).map_err(|error| wrong(&path, &error.to_string()))?;
     let Value::Object(document) = serde_json::from_slice(&text)
         .map_err(|error| wrong(&path, &format!("not JSON: {error}")))?
@@ -76,7 +99,7 @@ fn open(metadata: &LocalFileMetadata) -> Result<LocalFile, OpenError> {
                 ),
             )
         })?,
-        path,
+        file,
     })
 }
 
@@ -166,15 +189,17 @@ fn decimal(number: &Number) -> String {
 /// An open `secretstores.local.file`.
 struct LocalFile {
     secrets: Secrets,
-    /// For messages.
-    path: PathBuf,
+    file: InputFile,
 }
 
 #[async_trait]
 impl SecretStore for LocalFile {
     async fn get(&self, name: &str, _: &[(String, String)]) -> Result<SecretFields, SecretError> {
         self.secrets.get(name).cloned().ok_or_else(|| {
-            SecretError::NotFound(format!("no secret `{name}` in `{}`", self.path.display()))
+            SecretError::NotFound(format!(
+                "no secret `{name}` in `{}`",
+                self.file.path().display()
+            ))
         })
     }
 
@@ -289,7 +314,7 @@ mod tests {
     async fn an_unknown_secret_is_not_found() {
         let store = LocalFile {
             secrets: Secrets::new(),
-            path: "/conf/secrets.json".into(),
+            file: InputFile::at("/conf/secrets.json".as_ref()),
         };
         assert_eq!(
             store.get("db", &[]).await,

@@ -60,7 +60,7 @@ struct SqliteMetadata {
     #[serde(default, rename = "disableWAL")]
     disable_wal: bool,
     /// `full`: a write is on the disk when it is answered. `normal`: faster, but a power failure may undo the last
-    /// writes. Not known to Dapr.
+    /// writes. Default `full`; not known to Dapr.
     #[serde(default)]
     synchronous: Synchronous,
 }
@@ -92,6 +92,12 @@ impl SqliteMetadata {
     }
 }
 
+/// The metadata of the reference page's example.
+const EXAMPLE: &str = "\
+- name: connectionString
+  value: data/state.db
+";
+
 /// The driver's entry in the registry.
 pub(crate) fn driver() -> Driver {
     Driver::new(
@@ -106,6 +112,7 @@ pub(crate) fn driver() -> Driver {
             })
         },
     )
+    .example(EXAMPLE)
 }
 
 async fn open(context: OpenContext, metadata: SqliteMetadata) -> Result<SqliteState, OpenError> {

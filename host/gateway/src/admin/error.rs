@@ -46,9 +46,11 @@ impl From<PubSubError> for ApiError {
     fn from(error: PubSubError) -> Self {
         use PubSubError as E;
         let (status, code) = match &error {
-            E::NotFound(_) => (StatusCode::NOT_FOUND, "ERR_NOT_FOUND"),
+            E::NotConfigured(_) | E::NotFound(_) => (StatusCode::NOT_FOUND, "ERR_NOT_FOUND"),
             E::Denied(_) => (StatusCode::FORBIDDEN, "ERR_DENIED"),
-            E::Invalid(_) => (StatusCode::BAD_REQUEST, "ERR_INVALID"),
+            E::Invalid(_) | E::InvalidMetadata(_) | E::InvalidEvent(_) | E::InvalidEntry(_) => {
+                (StatusCode::BAD_REQUEST, "ERR_INVALID")
+            }
             E::Unsupported(_) => (StatusCode::NOT_IMPLEMENTED, "ERR_UNSUPPORTED"),
             E::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "ERR_UNAVAILABLE"),
             E::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, "ERR_TIMEOUT"),

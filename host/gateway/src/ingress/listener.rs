@@ -1,23 +1,12 @@
-//! The listening socket: accepts a bounded number of connections, and stops in two steps.
+//! The ingress as others hold it: an address, then a socket at work whose routes can be replaced.
 
 use super::{
     RouteTable,
-    connection::{self, Protocol, Stop},
     request::{Answer, Handler},
 };
+use crate::server::{Listener, ListenerOptions, Serving};
 use arc_swap::ArcSwap;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
-    sync::Semaphore,
-    task::JoinHandle,
-};
-use tokio_util::task::TaskTracker;
-
-/// Connections that the kernel may hold for us.
-const BACKLOG: u32 = 4096;
-/// Pause after an accept that failed for want of resources, such as file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Bounds of the ingress.
 #[derive(Debug, Clone, Copy)]
@@ -39,9 +28,7 @@ impl Default for IngressOptions {
 
 /// An address that is ours but does not accept yet: a port that is taken is known before anything else is started.
 pub struct Ingress {
-    socket: TcpSocket,
-    address: SocketAddr,
-    options: IngressOptions,
+    listener: Listener,
     routes: Arc<ArcSwap<RouteTable>>,
 }
 
@@ -51,17 +38,14 @@ impl Ingress {
     /// # Errors
     /// When the address is taken or not of this machine.
     pub fn bind(address: SocketAddr, options: IngressOptions) -> io::Result<Self> {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        let options = ListenerOptions {
+            connections_max: options.connections_max,
+            head_bytes_max: options.head_bytes_max,
+            open: "berth_ingress_connections",
+            full: "berth_ingress_full_total",
         };
-        // A host that restarts must get its port back while old connections still linger.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
         Ok(Self {
-            address: socket.local_addr()?,
-            socket,
-            options,
+            listener: Listener::bind(address, options)?,
             routes: Arc::default(),
         })
     }
@@ -69,7 +53,7 @@ impl Ingress {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     /// Accepts connections from now on.
@@ -77,45 +61,29 @@ impl Ingress {
     /// # Errors
     /// When another process took the address meanwhile.
     pub fn serve<A: Answer>(self, apps: Arc<A>, routes: RouteTable) -> io::Result<ServingIngress> {
-        let listener = self.socket.listen(BACKLOG)?;
         self.routes.store(Arc::new(routes));
-        let stop = Stop::default();
-        let connections = TaskTracker::new();
-        let acceptor = Acceptor {
-            listener,
-            places: Arc::new(Semaphore::new(self.options.connections_max)),
-            protocol: Protocol::new(self.options.head_bytes_max),
-            handler: Arc::new(Handler {
-                routes: self.routes.clone(),
-                apps,
-            }),
-            connections: connections.clone(),
-            stop: stop.clone(),
+        let handler = Handler {
+            routes: self.routes.clone(),
+            apps,
         };
         Ok(ServingIngress {
-            address: self.address,
+            serving: self.listener.serve(Arc::new(handler))?,
             routes: self.routes,
-            acceptor: tokio::spawn(acceptor.run()),
-            connections,
-            stop,
         })
     }
 }
 
 /// An ingress at work.
 pub struct ServingIngress {
-    address: SocketAddr,
+    serving: Serving,
     routes: Arc<ArcSwap<RouteTable>>,
-    acceptor: JoinHandle<()>,
-    connections: TaskTracker,
-    stop: Stop,
 }
 
 impl ServingIngress {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.serving.address()
     }
 
     /// Replaces the routes: requests that come after this see the new ones.
@@ -126,103 +94,6 @@ impl ServingIngress {
     /// Closes the listening socket and lets every connection finish the request under way, for at most `limit`.
     /// Returns how many were cut.
     pub async fn drain(self, limit: Duration) -> usize {
-        self.stop.gently.cancel();
-        let _ = self.acceptor.await;
-        self.connections.close();
-        if tokio::time::timeout(limit, self.connections.wait())
-            .await
-            .is_ok()
-        {
-            return 0;
-        }
-        let cut = self.connections.len();
-        self.stop.now.cancel();
-        self.connections.wait().await;
-        cut
-    }
-}
-
-struct Acceptor<A> {
-    listener: TcpListener,
-    places: Arc<Semaphore>,
-    protocol: Protocol,
-    handler: Arc<Handler<A>>,
-    connections: TaskTracker,
-    stop: Stop,
-}
-
-impl<A: Answer> Acceptor<A> {
-    async fn run(self) {
-        let stopped = self.stop.gently.clone();
-        tokio::select! {
-            biased;
-            () = stopped.cancelled() => {}
-            () = self.accept() => {}
-        }
-    }
-
-    async fn accept(&self) {
-        let open = metrics::gauge!("berth_ingress_connections");
-        let full = metrics::counter!("berth_ingress_full_total");
-        loop {
-            if self.places.available_permits() == 0 {
-                full.increment(1);
-            }
-            // The semaphore is never closed.
-            let Ok(place) = self.places.clone().acquire_owned().await else {
-                return;
-            };
-            let Some(stream) = self.next().await else {
-                continue;
-            };
-            let conversation = connection::serve(
-                stream,
-                self.protocol.clone(),
-                self.handler.clone(),
-                self.stop.clone(),
-            );
-            let open = OpenConnection::count(&open);
-            self.connections.spawn(async move {
-                let _held = (place, open);
-                conversation.await;
-            });
-        }
-    }
-
-    async fn next(&self) -> Option<TcpStream> {
-        match self.listener.accept().await {
-            Ok((stream, _)) => Some(stream),
-            Err(error) if is_of_the_client(&error) => None,
-            Err(error) => {
-                tracing::warn!(%error, "accepting a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                None
-            }
-        }
-    }
-}
-
-/// The client went away between its handshake and our accept.
-fn is_of_the_client(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-    )
-}
-
-/// Counts a connection for as long as it lives.
-struct OpenConnection(metrics::Gauge);
-
-impl OpenConnection {
-    fn count(open: &metrics::Gauge) -> Self {
-        open.increment(1.0);
-        Self(open.clone())
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
+        self.serving.drain(limit).await
     }
 }

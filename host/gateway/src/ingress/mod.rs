@@ -5,13 +5,10 @@
 //!                  └── one task drives socket, guest and body: no channel, no hand-over between threads
 //! ```
 
-mod connection;
-mod headers;
 mod listener;
 mod path;
 mod request;
 mod routes;
-mod unread;
 
 pub use listener::{Ingress, IngressOptions, ServingIngress};
 pub use request::Answer;

@@ -1,16 +1,11 @@
 //! One request: find the app, prepare the headers, hand over.
 
-use super::{
-    headers,
-    routes::{Match, RouteTable},
-    unread::Unread,
-};
-use crate::reply::Refusal;
+use super::routes::{Match, RouteTable};
+use crate::{headers, reply::Refusal, server::Handle};
 use arc_swap::ArcSwap;
 use berth_blocks::invocation::{Body, Target};
 use berth_runtime::{DeadlineGuard, Runtime};
 use http::{Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
 use std::sync::Arc;
 
 /// What answers requests: the runtime.
@@ -57,20 +52,8 @@ pub(crate) struct Handler<A> {
     pub apps: Arc<A>,
 }
 
-impl<A: Answer> Handler<A> {
-    /// Answers one request of a client.
-    pub async fn handle(&self, request: Request<Incoming>, guard: DeadlineGuard) -> Response<Body> {
-        let (head, body) = request.into_parts();
-        let (body, unread) = Unread::watch(head.version, body);
-        let request = Request::from_parts(head, body);
-        let mut response = self.answer(request, guard).await;
-        if let Some(unread) = unread {
-            unread.announce(response.headers_mut());
-        }
-        response
-    }
-
-    async fn answer(&self, mut request: Request<Body>, guard: DeadlineGuard) -> Response<Body> {
+impl<A: Answer> Handle for Handler<A> {
+    async fn handle(&self, mut request: Request<Body>, guard: DeadlineGuard) -> Response<Body> {
         let routes = self.routes.load_full();
         let target = match route(&routes, &request) {
             Ok(target) => target,

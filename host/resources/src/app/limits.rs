@@ -95,11 +95,9 @@ impl Instances {
             &mut instances.concurrent,
             reading,
         );
-        if instances.concurrent > instances.reuse {
-            let message = format!(
-                "`spec.instances.concurrent` has no effect beyond `reuse`: an instance serves {} in all",
-                instances.reuse
-            );
+        if instances.concurrent > 1 {
+            let message = "`spec.instances.concurrent` above 1 has no effect: an import that waits holds its whole \
+                           instance, whose limits and identity are those of one call";
             reading.warning(fields.key_place("concurrent"), message);
         }
         fields.finish(reading);

@@ -21,7 +21,7 @@ impl wit::Host for GuestState {
         let patience = request
             .timeout_ms
             .map(|ms| Duration::from_millis(ms.into()));
-        let invoker = self.app.blocks.invoker(&self.caller);
+        let invoker = self.blocks.invoker(&self.caller);
         let call = async {
             let response = invoker.invoke(&app_id, outgoing(request)?).await?;
             incoming(response, limit).await

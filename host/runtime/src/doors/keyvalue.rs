@@ -41,7 +41,7 @@ enum KeyValueError {
 impl From<StateError> for KeyValueError {
     fn from(error: StateError) -> Self {
         match error {
-            StateError::NotFound(_) => Self::NoSuchStore,
+            StateError::NotConfigured(_) | StateError::NotFound(_) => Self::NoSuchStore,
             StateError::Denied(_) => Self::AccessDenied,
             other => Self::Other(other.to_string()),
         }
@@ -72,7 +72,7 @@ error_of!(draft, draft2);
 impl GuestState {
     fn bucket(&self, bucket: &Resource<Bucket>) -> wasmtime::Result<State> {
         let Bucket(name) = self.table.get(bucket)?;
-        Ok(self.app.blocks.state(&self.caller, name))
+        Ok(self.blocks.state(&self.caller, name))
     }
 
     /// The store behind a bucket name.
@@ -80,7 +80,7 @@ impl GuestState {
         &mut self,
         name: String,
     ) -> wasmtime::Result<Result<Resource<Bucket>, StateError>> {
-        let named = self.app.blocks.state(&self.caller, &name).check();
+        let named = self.blocks.state(&self.caller, &name).check();
         let store = match named {
             Ok(()) => name,
             Err(error) if name != "default" => return Ok(Err(error)),
@@ -94,7 +94,6 @@ impl GuestState {
 
     fn default_store(&self) -> Option<String> {
         let visible = self
-            .app
             .blocks
             .visible(&self.caller.namespace, &self.caller.app);
         let mut stores = visible
@@ -429,7 +428,7 @@ impl draft2::atomics::Host for GuestState {
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), draft2::atomics::CasError>> {
         let seen = self.table.delete(cas)?;
-        let state = self.app.blocks.state(&self.caller, &seen.store);
+        let state = self.blocks.state(&self.caller, &seen.store);
         match state
             .set(write_if(seen.key.clone(), value, seen.etag))
             .await

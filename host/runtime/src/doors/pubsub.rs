@@ -20,7 +20,7 @@ impl wit::Host for GuestState {
         message: wit::Message,
         options: wit::PublishOptions,
     ) -> Answer<()> {
-        let publisher = self.app.blocks.publisher(&self.caller, &pubsub);
+        let publisher = self.blocks.publisher(&self.caller, &pubsub);
         Ok(publisher
             .publish(&topic, message.into(), options.into())
             .await
@@ -34,7 +34,7 @@ impl wit::Host for GuestState {
         messages: Vec<wit::BulkMessage>,
         options: wit::PublishOptions,
     ) -> Answer<Vec<wit::BulkFailure>> {
-        let publisher = self.app.blocks.publisher(&self.caller, &pubsub);
+        let publisher = self.blocks.publisher(&self.caller, &pubsub);
         let messages = messages.into_iter().map(Into::into).collect();
         let failed = publisher
             .bulk_publish(&topic, messages, options.into())
@@ -85,9 +85,13 @@ impl From<PubSubError> for types::Error {
     fn from(error: PubSubError) -> Self {
         use PubSubError as E;
         match error {
-            E::NotFound(text) => Self::NotFound(text),
+            E::NotConfigured(text) | E::NotFound(text) => Self::NotFound(text),
             E::Denied(text) => Self::Denied(text),
-            E::Invalid(text) | E::Unsupported(text) => Self::Invalid(text),
+            E::Invalid(text)
+            | E::InvalidMetadata(text)
+            | E::InvalidEvent(text)
+            | E::InvalidEntry(text)
+            | E::Unsupported(text) => Self::Invalid(text),
             E::Unavailable(text) => Self::Unavailable(text),
             E::Timeout(text) => Self::Timeout(text),
             E::TooLarge(text) => Self::TooLarge(text),

@@ -13,7 +13,6 @@ impl wit::Host for GuestState {
         options: wit::GetOptions,
     ) -> Answer<wit::Secret> {
         let found = self
-            .app
             .blocks
             .secrets(&self.caller, &store)
             .get(&name, options.metadata)
@@ -27,7 +26,6 @@ impl wit::Host for GuestState {
         options: wit::GetOptions,
     ) -> Answer<Vec<wit::Secret>> {
         let found = self
-            .app
             .blocks
             .secrets(&self.caller, &store)
             .bulk(options.metadata)
@@ -51,7 +49,7 @@ impl From<block::SecretError> for wit::Error {
     fn from(error: block::SecretError) -> Self {
         use block::SecretError as E;
         match error {
-            E::NotFound(text) => Self::NotFound(text),
+            E::NotConfigured(text) | E::NotFound(text) => Self::NotFound(text),
             E::Denied(text) => Self::Denied(text),
             E::Invalid(text) => Self::Invalid(text),
             E::Unavailable(text) => Self::Unavailable(text),

@@ -14,13 +14,13 @@ type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
 impl GuestState {
     fn state_store(&self, handle: &Resource<Handle>) -> wasmtime::Result<State> {
         let Handle(name) = self.table.get(handle)?;
-        Ok(self.app.blocks.state(&self.caller, name))
+        Ok(self.blocks.state(&self.caller, name))
     }
 }
 
 impl wit::Host for GuestState {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        match self.app.blocks.state(&self.caller, &name).check() {
+        match self.blocks.state(&self.caller, &name).check() {
             Ok(()) => Ok(Ok(self.table.push(Handle(name))?)),
             Err(error) => Ok(Err(error.into())),
         }
@@ -241,13 +241,15 @@ impl From<block::StateError> for wit::Error {
     fn from(error: block::StateError) -> Self {
         use block::StateError as E;
         match error {
-            E::NotFound(text) => Self::NotFound(text),
+            E::NotConfigured(text) | E::NotFound(text) => Self::NotFound(text),
             E::Conflict(text) => Self::Conflict(text),
             E::Denied(text) => Self::Denied(text),
             E::Invalid(text) | E::InvalidEtag(text) | E::Unsupported(text) => Self::Invalid(text),
             E::Unavailable(text) => Self::Unavailable(text),
             E::Timeout(text) => Self::Timeout(text),
             E::TooLarge(text) => Self::TooLarge(text),
+            error @ E::IllegalKey(_) => Self::Invalid(error.to_string()),
+            error @ E::TooManyOperations { .. } => Self::TooLarge(error.to_string()),
             E::Other(text) => Self::Other(text),
         }
     }

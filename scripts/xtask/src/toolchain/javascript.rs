@@ -25,22 +25,27 @@ pub fn ensure() -> Result<String> {
     let stamp = Stamp::new(&folder(), &PINS.map(|pin| sources().join(pin)))?;
     if !stamp.is_current() {
         stamp.clear()?;
-        ensure_npm()?;
         for pin in PINS {
             copy(pin)?;
         }
-        let mut npm = Command::new("npm");
-        npm.current_dir(folder()).args([
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-        ]);
-        command::run_quietly(&mut npm)?;
+        install(&folder())?;
         stamp.write()?;
     }
     Ok(format!("componentize-js {}", version()?))
+}
+
+/// Installs what a folder's `package-lock.json` pins.
+pub fn install(folder: &Path) -> Result<()> {
+    ensure_npm()?;
+    let mut npm = Command::new("npm");
+    npm.current_dir(folder).args([
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]);
+    command::run_quietly(&mut npm)
 }
 
 fn ensure_npm() -> Result<()> {

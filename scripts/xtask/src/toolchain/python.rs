@@ -17,31 +17,36 @@ fn environment() -> PathBuf {
 
 /// Makes the environment with the pinned componentize-py.
 pub fn ensure() -> Result<String> {
-    let stamp = Stamp::new(&environment(), &[requirements()])?;
+    environment_of(&environment(), &requirements())
+}
+
+/// Makes an environment with what a file of requirements pins, and says what that is.
+pub fn environment_of(environment: &Path, requirements: &Path) -> Result<String> {
+    let stamp = Stamp::new(environment, &[requirements.to_path_buf()])?;
     if !stamp.is_current() {
         stamp.clear()?;
-        create_environment()?;
-        let mut pip = Command::new(environment().join("bin/pip"));
+        create_environment(environment)?;
+        let mut pip = Command::new(environment.join("bin/pip"));
         pip.args([
             "install",
             "--quiet",
             "--disable-pip-version-check",
             "--requirement",
         ])
-        .arg(requirements());
+        .arg(requirements);
         command::run_quietly(&mut pip)?;
         stamp.write()?;
     }
-    let pins = std::fs::read_to_string(requirements())?;
+    let pins = std::fs::read_to_string(requirements)?;
     Ok(pins.trim().replace("==", " "))
 }
 
-fn create_environment() -> Result<()> {
+fn create_environment(environment: &Path) -> Result<()> {
     let create = || {
         command::run_quietly(
             Command::new("python3")
                 .args(["-m", "venv"])
-                .arg(environment()),
+                .arg(environment),
         )
     };
     if create().is_err() {

@@ -1,7 +1,8 @@
 //! What is measured: one file each, with its budget.
 
 mod cold_start;
-mod driver;
+pub mod dapr_http_state;
+pub mod driver;
 mod http_fresh;
 mod http_reused;
 mod idle_memory;
@@ -44,6 +45,7 @@ measurements! {
     HttpReused http_reused "a hello over HTTP, instances that serve a thousand requests",
     WitCall wit_call "one call of a guest to state in memory, under every policy",
     Invocation invocation "calls of an app to an app of the same host, fresh instances",
+    DaprHttpState dapr_http_state "a value of a store in memory through the Dapr HTTP API",
     StateSqlite state_sqlite "writes to state.sqlite, each on the disk when it is answered",
     PubsubSqlite pubsub_sqlite "messages published to pubsub.sqlite, received and acknowledged",
     ColdStart cold_start "from the start of the process to the first answer, guest compiled before",

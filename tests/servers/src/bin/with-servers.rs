@@ -7,7 +7,7 @@
 //! Without names: all of them. The command finds one environment variable per server, and its exit code is passed on.
 //! SIGTERM, SIGHUP and SIGINT are passed on too, at the second one the command is killed.
 
-use berth_servers::{Postgres, Shareable};
+use berth_servers::{Postgres, RabbitMq, Shareable};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     any::Any,
@@ -21,7 +21,7 @@ use tokio::{
 };
 
 /// Every server that tests share.
-const SERVERS: [&str; 1] = [Postgres::NAME];
+const SERVERS: [&str; 2] = [Postgres::NAME, RabbitMq::NAME];
 
 /// What `sysexits.h` calls a wrong command line.
 const USAGE: u8 = 64;
@@ -36,6 +36,7 @@ struct Running {
 async fn start(name: String) -> Running {
     match name.as_str() {
         Postgres::NAME => start_one::<Postgres>().await,
+        RabbitMq::NAME => start_one::<RabbitMq>().await,
         _ => unreachable!("names are checked before"),
     }
 }

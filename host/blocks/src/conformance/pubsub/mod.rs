@@ -42,6 +42,15 @@ fn keyed(topic: &str, key: &str, data: &str) -> OutboundMessage {
     }
 }
 
+fn request(topic: &str, group: &str, prefetch: usize) -> SubscribeRequest {
+    SubscribeRequest {
+        topic: topic.to_owned(),
+        group: group.to_owned(),
+        prefetch,
+        metadata: Vec::new(),
+    }
+}
+
 fn names(prefix: &str, count: usize) -> Vec<String> {
     (0..count)
         .map(|number| format!("{prefix}-{number}"))
@@ -67,18 +76,18 @@ impl Broker {
     }
 
     async fn join_with(&self, topic: &str, group: &str, prefetch: usize) -> Listener {
-        let request = SubscribeRequest {
-            topic: topic.to_owned(),
-            group: group.to_owned(),
-            prefetch,
-            metadata: Vec::new(),
-        };
-        Listener(
-            self.backend
-                .subscribe(request)
-                .await
-                .expect("the group can be joined"),
-        )
+        let joining = self.backend.subscribe(request(topic, group, prefetch));
+        Listener(joining.await.expect("the group can be joined"))
+    }
+
+    /// Whether the broker has no such topic names: it says so to publishers and to subscribers.
+    async fn refuses(&self, topic: &str) -> bool {
+        let joined = self.backend.subscribe(request(topic, "refused", 1)).await;
+        let Err(refusal) = joined else { return false };
+        assert!(matches!(refusal, PubSubError::Invalid(_)), "{refusal:?}");
+        let answer = self.backend.publish(message(topic, topic)).await;
+        assert_eq!(answer, Err(refusal));
+        true
     }
 
     fn can_browse(&self) -> bool {

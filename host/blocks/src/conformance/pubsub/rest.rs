@@ -93,11 +93,14 @@ pub async fn messages_at_rest_can_be_read_and_removed(broker: Broker) {
         .map(|message| message.data.clone())
         .collect();
     assert_eq!(all, names("m", 5));
-
+    if !broker.backend.capabilities().removal {
+        return assert_unsupported(broker.backend.remove("t", &first[1].id).await);
+    }
     assert_eq!(broker.backend.remove("t", &first[1].id).await, Ok(true));
     assert_eq!(broker.backend.remove("t", &first[1].id).await, Ok(false));
+    // An ID is of its topic; another topic may have one that is the same.
     assert_eq!(
-        broker.backend.remove("another", &rest[0].id).await,
+        broker.backend.remove("elsewhere", &rest[0].id).await,
         Ok(false)
     );
     assert_eq!(broker.stored("t").await, ["m-0", "m-2", "m-3", "m-4"]);
@@ -107,7 +110,8 @@ pub async fn messages_at_rest_can_be_read_and_removed(broker: Broker) {
     listener.silent().await;
 }
 
-/// Dead letters are for people: consumed or not, they can be read for a while.
+/// Dead letters are for people: consumed or not, they can be read for a while. What is not kept goes when every group
+/// has consumed it, or stays where the broker is a log.
 pub async fn retained_messages_outlive_their_groups(broker: Broker) {
     if !broker.can_browse() {
         return;
@@ -123,17 +127,23 @@ pub async fn retained_messages_outlive_their_groups(broker: Broker) {
     listener
         .drain(&["kept", "not kept"].map(str::to_owned))
         .await;
-    eventually("the consumed message is gone", async || {
-        broker.stored("t").await == ["kept"]
+    let is_log = broker.backend.capabilities().log;
+    let left: &[&str] = if is_log {
+        &["kept", "not kept"]
+    } else {
+        &["kept"]
+    };
+    eventually("only what is kept is left", async || {
+        broker.stored("t").await == left
     })
     .await;
-    assert_eq!(
+    eventually("nothing waits", async || {
         broker
             .depth("t", Some("app"))
             .await
-            .map(|(waiting, _)| waiting),
-        Some(0)
-    );
+            .is_some_and(|(waiting, _)| waiting == 0)
+    })
+    .await;
     listener.silent().await;
 }
 

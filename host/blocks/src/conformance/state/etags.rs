@@ -112,14 +112,14 @@ pub async fn a_first_write_succeeds_once(store: Store) {
     );
 }
 
-/// The value is that of the winner.
+/// One hundred writers; the value is that of the winner.
 pub async fn concurrent_first_writes_have_one_winner(store: Store) {
     if !store.has_etags().await {
         return;
     }
     for round in 0..5 {
         let key = format!("race-{round}");
-        let values: Vec<String> = (0..16).map(|writer| format!("writer-{writer}")).collect();
+        let values: Vec<String> = (0..100).map(|writer| format!("writer-{writer}")).collect();
         let writes = values
             .iter()
             .map(|value| store.backend.set(set_if(&key, value, Precondition::Absent)));

@@ -93,6 +93,19 @@ pub async fn pages_show_every_key_once(store: Store) {
     assert_eq!(store.page("nothing-", 10, None).await, (Vec::new(), None));
 }
 
+/// As many as fill several round trips of any engine, in the largest pages.
+pub async fn ten_thousand_keys_are_listed(store: Store) {
+    if !store.lists_keys().await {
+        return;
+    }
+    let keys = store
+        .fill((0..10_000).map(|number| format!("very-many-{number}")))
+        .await;
+    let listed = store.all("very-many-", 1000).await;
+    assert_eq!(listed.len(), 10_000);
+    assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), keys);
+}
+
 /// Keys that were shown may go, the token included; all others appear once.
 pub async fn paging_is_stable_under_deletes(store: Store) {
     if !store.lists_keys().await {

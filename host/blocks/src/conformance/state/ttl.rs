@@ -129,14 +129,14 @@ pub async fn a_transaction_sets_a_ttl(store: Store) {
         return;
     }
     let steps = vec![
-        Operation::Set(set_for("short", SHORT)),
-        Operation::Set(set("forever", "v")),
+        Operation::Set(set_for("{t}short", SHORT)),
+        Operation::Set(set("{t}forever", "v")),
     ];
     store
         .backend
         .transact(steps)
         .await
         .expect("the transaction succeeds");
-    wait_until_absent(&store, "short").await;
-    assert!(store.entry("forever").await.is_some());
+    wait_until_absent(&store, "{t}short").await;
+    assert!(store.entry("{t}forever").await.is_some());
 }

@@ -96,6 +96,22 @@ pub async fn any_key_is_only_itself(store: Store) {
     }
 }
 
+/// Control characters, whatever a glob, a quote or a separator is made of, and letters of any length in bytes; NUL, which
+/// text columns cannot hold, excepted.
+pub async fn any_character_may_stand_in_a_key(store: Store) {
+    let characters = ('\u{1}'..='\u{ff}').chain(['\u{7ff}', '\u{800}', '\u{ffff}', '\u{10ffff}']);
+    let keys: Vec<String> = characters.map(|letter| format!("k{letter}k")).collect();
+    let writes = keys.iter().map(|key| set(key, key)).collect();
+    for answer in store.backend.bulk_set(writes).await {
+        assert_eq!(answer, Ok(()));
+    }
+    let answers = store.backend.bulk_get(&keys, &GetOptions::default()).await;
+    for (key, answer) in keys.iter().zip(answers) {
+        let value = answer.expect("a read succeeds").map(|entry| entry.value);
+        assert_eq!(value.as_deref(), Some(key.as_bytes()), "{key:?}");
+    }
+}
+
 /// Deleting twice is fine; a key that was deleted can be written again.
 pub async fn a_deleted_key_is_gone(store: Store) {
     store.put(set("k", "v")).await;

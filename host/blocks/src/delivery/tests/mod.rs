@@ -1,5 +1,6 @@
 //! Delivery over the in-memory broker on a clock that only the tests move.
 
+mod batches;
 mod events;
 mod flow;
 mod outcomes;
@@ -24,6 +25,7 @@ pub(super) fn subscription(topic: &str) -> Subscription {
         namespace: Namespace::default(),
         pubsub: "pubsub".to_owned(),
         pubsub_origin: Origin::defaults(),
+        in_code: false,
         topic: topic.to_owned(),
         rules: Vec::new(),
         default_route: Some("/handle".to_owned()),
@@ -40,6 +42,8 @@ pub(super) fn subscription(topic: &str) -> Subscription {
 struct App {
     script: Mutex<VecDeque<DeliveryOutcome>>,
     seen: Mutex<Vec<(Duration, Delivery)>>,
+    /// What came in one call: when, and which payloads.
+    batches: Mutex<Vec<(Duration, Vec<String>)>>,
     /// How long each handler takes.
     takes: Duration,
     running: Mutex<(usize, usize)>,
@@ -50,11 +54,40 @@ struct App {
 #[async_trait]
 impl Deliver for App {
     async fn deliver(&self, _: &Target, delivery: Delivery) -> DeliveryOutcome {
-        let start = *self
-            .started
-            .lock()
-            .get_or_insert_with(tokio::time::Instant::now);
-        self.seen.lock().push((start.elapsed(), delivery));
+        self.see(delivery);
+        self.work().await;
+        self.answer()
+    }
+
+    async fn deliver_batch(&self, _: &Target, batch: Vec<Delivery>) -> Vec<DeliveryOutcome> {
+        let count = batch.len();
+        let data = batch.iter().map(data).collect();
+        self.batches.lock().push((self.now(), data));
+        for delivery in batch {
+            self.see(delivery);
+        }
+        self.work().await;
+        (0..count).map(|_| self.answer()).collect()
+    }
+}
+
+fn data(delivery: &Delivery) -> String {
+    String::from_utf8_lossy(&delivery.event.data).into_owned()
+}
+
+impl App {
+    /// Since its first call.
+    fn now(&self) -> Duration {
+        let now = tokio::time::Instant::now();
+        now - *self.started.lock().get_or_insert(now)
+    }
+
+    fn see(&self, delivery: Delivery) {
+        let now = self.now();
+        self.seen.lock().push((now, delivery));
+    }
+
+    async fn work(&self) {
         {
             let mut running = self.running.lock();
             running.0 += 1;
@@ -63,10 +96,11 @@ impl Deliver for App {
         self.called.notify_waiters();
         tokio::time::sleep(self.takes).await;
         self.running.lock().0 -= 1;
-        self.script
-            .lock()
-            .pop_front()
-            .unwrap_or(DeliveryOutcome::Success)
+    }
+
+    fn answer(&self) -> DeliveryOutcome {
+        let next = self.script.lock().pop_front();
+        next.unwrap_or(DeliveryOutcome::Success)
     }
 }
 
@@ -80,9 +114,7 @@ impl App {
 
     fn data(&self) -> Vec<String> {
         let seen = self.seen.lock();
-        seen.iter()
-            .map(|(_, delivery)| String::from_utf8_lossy(&delivery.event.data).into_owned())
-            .collect()
+        seen.iter().map(|(_, delivery)| data(delivery)).collect()
     }
 
     fn attempts(&self) -> Vec<u32> {
@@ -196,6 +228,7 @@ fn plan(subscription: Subscription, retry: Option<RetryPolicy>) -> PlannedSubscr
         subscription,
         retry,
         concurrency: 4,
+        body_max: u64::MAX,
     }
 }
 

@@ -68,12 +68,19 @@ pub(super) fn unsupported(grant: &Grant, what: &str) -> StateError {
     ))
 }
 
-pub(super) fn check_batch(items: usize, most: Option<usize>) -> Result<(), StateError> {
-    let most = most.unwrap_or(BATCH_ITEMS_MAX).min(BATCH_ITEMS_MAX);
-    if items > most {
+pub(super) fn check_batch(items: usize) -> Result<(), StateError> {
+    if items > BATCH_ITEMS_MAX {
         return Err(StateError::TooLarge(format!(
-            "{items} items in one call, the limit is {most}"
+            "{items} items in one call, the limit is {BATCH_ITEMS_MAX}"
         )));
+    }
+    Ok(())
+}
+
+pub(super) fn check_operations(count: usize, of_store: usize) -> Result<(), StateError> {
+    let max = of_store.min(BATCH_ITEMS_MAX);
+    if count > max {
+        return Err(StateError::TooManyOperations { count, max });
     }
     Ok(())
 }

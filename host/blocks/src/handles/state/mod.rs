@@ -8,13 +8,13 @@ pub use items::{DeleteItem, SetItem, StateOperation};
 use crate::{
     Blocks, Caller,
     backend::{Block, Grant},
-    keys::{guest_key, stored_key},
+    keys::{check_key, guest_key, stored_key},
     limits::{KEYS_PAGE_DEFAULT, KEYS_PAGE_MAX},
     pipeline::{Operation, call},
     state::{Entry, GetOptions, KeyPage, StateCapabilities, StateError, StateStore},
 };
 use bulk::Separated;
-use items::{check_batch, delete_request, set_request, step, unsupported};
+use items::{check_batch, check_operations, delete_request, set_request, step, unsupported};
 use std::sync::Arc;
 
 /// A state store for one caller.
@@ -40,6 +40,17 @@ impl State {
     /// `NotFound` if not, `Unavailable` if it could not be opened.
     pub fn check(&self) -> Result<(), StateError> {
         self.grant().map(drop)
+    }
+
+    /// Whether the store can hold all of these keys: a door that must refuse a whole call for one of them asks first.
+    ///
+    /// # Errors
+    /// What is wrong with the first that it cannot.
+    pub fn check_keys<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k str>,
+    ) -> Result<(), StateError> {
+        keys.into_iter().try_for_each(check_key)
     }
 
     /// What the store can do.
@@ -107,7 +118,7 @@ impl State {
         self.run(Operation::StateBulkGet, |grant: Arc<Grant>| async move {
             let grant = &*grant;
             let store = store(grant)?;
-            check_batch(keys.len(), None)?;
+            check_batch(keys.len())?;
             let requests = keys.iter().map(|key| stored_key(&grant.key_prefix, key));
             let requests = Separated::new(requests);
             let answers = match requests.sent.len() {
@@ -131,7 +142,7 @@ impl State {
         self.run(Operation::StateBulkSet, |grant: Arc<Grant>| async move {
             let grant = &*grant;
             let store = store(grant)?;
-            check_batch(items.len(), None)?;
+            check_batch(items.len())?;
             let can = store.capabilities();
             let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
             let requests = items.into_iter().map(|item| set_request(grant, can, item));
@@ -161,7 +172,7 @@ impl State {
         self.run(Operation::StateBulkDelete, |grant: Arc<Grant>| async move {
             let grant = &*grant;
             let store = store(grant)?;
-            check_batch(items.len(), None)?;
+            check_batch(items.len())?;
             let can = store.capabilities();
             let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
             let requests = items
@@ -185,7 +196,8 @@ impl State {
     /// Applies all operations in order, or none. `metadata` holds for every operation that does not say otherwise.
     ///
     /// # Errors
-    /// `Conflict` for a stale etag anywhere, `Unsupported` if the store has no transactions.
+    /// `Conflict` for a stale etag anywhere, `Unsupported` if the store has no transactions, `TooManyOperations` if not
+    /// of this size.
     pub async fn transact(
         &self,
         operations: Vec<StateOperation>,
@@ -198,7 +210,7 @@ impl State {
             let Some(most) = can.transactions else {
                 return Err(unsupported(grant, "transactions"));
             };
-            check_batch(operations.len(), Some(most))?;
+            check_operations(operations.len(), most)?;
             let steps = operations
                 .into_iter()
                 .map(|operation| step(grant, can, operation, &metadata));

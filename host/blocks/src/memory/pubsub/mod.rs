@@ -39,7 +39,7 @@ pub(super) fn driver() -> Driver {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct InMemoryMetadata {
-    /// How long a message is leased to a consumer that does not extend the lease.
+    /// How long a message is leased to a consumer that does not extend the lease; default `30s`.
     #[serde(default = "default_lease")]
     lease_duration: DurationOrSeconds,
     /// Messages that one topic holds. A full topic with subscribers refuses more; without any it drops the oldest.
@@ -110,7 +110,10 @@ impl PubSub for Broker {
             ttl: true,
             ordering: true,
             durable: false,
+            log: false,
+            history: true,
             browse: true,
+            removal: true,
         }
     }
 

@@ -109,6 +109,23 @@ async fn templates_that_name_the_app_open_a_backend_for_each() {
 }
 
 #[tokio::test]
+async fn an_app_without_a_guest_has_its_backends_as_every_other() {
+    let mut run = Run::new();
+    run.native = vec![(Namespace::default(), "till".parse().unwrap())];
+    run.apps.clear();
+    let (backends, _) = run.open(&[engine("s", "h-{appID}")], None).await;
+    let opened = run.opened();
+    assert!(
+        opened.len() == 1 && opened[0].contains("h-till"),
+        "{opened:?}"
+    );
+    let blocks = Blocks::new();
+    blocks.swap(backends);
+    assert_eq!(blocks.state(&caller("till"), "s").check(), Ok(()));
+    assert!(blocks.state(&caller("orders"), "s").check().is_err());
+}
+
+#[tokio::test]
 async fn namespaces_that_would_share_keys_are_refused() {
     let mut run = Run::new();
     run.apps.push(app("orders", "tenant"));

@@ -110,3 +110,25 @@ fn defaults_fill_only_what_is_missing() {
         [Block::State, Block::PubSub, Block::Secrets]
     );
 }
+
+#[test]
+fn an_alias_is_as_good_as_the_name_and_what_only_dapr_needs_is_a_warning() {
+    let fine = component("s", "state.engine", &[("SERVER", plain("a"))]);
+    let twice = component(
+        "t",
+        "state.engine",
+        &[
+            ("server", plain("a")),
+            ("host", plain("b")),
+            ("poolsize", plain("5")),
+        ],
+    );
+    assert_eq!(checked(&[fine]), [""; 0]);
+    assert_eq!(
+        checked(&[twice]),
+        [
+            "c.yaml:11:1: error: metadata `host` of state.engine: given twice, under two of its names",
+            "c.yaml:12:1: warning: metadata `poolsize` has no effect: one connection is enough",
+        ]
+    );
+}

@@ -23,6 +23,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct EngineMetadata {
+    #[serde(alias = "server")]
     host: String,
     #[serde(default)]
     #[expect(dead_code, reason = "read by the check only")]
@@ -30,6 +31,10 @@ struct EngineMetadata {
     #[serde(default)]
     #[expect(dead_code, reason = "read by the check only")]
     retries: Option<u32>,
+    /// No effect: one connection is enough.
+    #[serde(default)]
+    #[expect(dead_code, reason = "read by the check only")]
+    pool_size: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -80,7 +85,7 @@ fn registry() -> (Registry, Log) {
     let mut drivers = crate::in_memory();
     for kind in ["state.engine", "pubsub.engine"] {
         let log = log.clone();
-        drivers.push(Driver::new(
+        let driver = Driver::new(
             kind,
             &["v1", "v2"],
             "records",
@@ -88,7 +93,8 @@ fn registry() -> (Registry, Log) {
                 let log = log.clone();
                 async move { open_engine(&log, context, metadata).await }
             },
-        ));
+        );
+        drivers.push(driver);
     }
     let vaults = log.clone();
     drivers.push(Driver::new(
@@ -206,6 +212,7 @@ struct Run {
     registry: Registry,
     log: Log,
     apps: Vec<App>,
+    native: Vec<(Namespace, AppId)>,
     configurations: Vec<Configuration>,
 }
 
@@ -218,6 +225,7 @@ impl Run {
             registry,
             log,
             apps,
+            native: Vec::new(),
             configurations: Vec::new(),
         }
     }
@@ -231,6 +239,7 @@ impl Run {
             data_dir: self.data.path().to_owned(),
             connections: Connections::default(),
             apps: self.apps.clone(),
+            native: self.native.clone(),
             configurations: self.configurations.clone(),
         };
         let (backends, findings) = open(components, &self.registry, &plan, before).await;

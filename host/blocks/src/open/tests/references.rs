@@ -75,6 +75,7 @@ async fn a_secret_that_is_missing_says_what_was_tried() {
         data_dir: run.data.path().to_owned(),
         connections: Connections::default(),
         apps: Vec::new(),
+        native: Vec::new(),
         configurations: Vec::new(),
     };
     let findings = check_secrets(&[vault, state], &run.registry, &plan).await;

@@ -12,11 +12,16 @@ use serde::{
 use serde_json::Value;
 use std::fmt;
 
+/// What is wrong with an entry that comes under two of its names.
+pub(super) const TWICE: &str = "given twice, under two of its names";
+
 /// What went wrong, at which entry.
 #[derive(Debug)]
 pub(super) struct EntryError {
     pub(super) field: Option<String>,
     pub(super) message: String,
+    /// The field as the struct calls it, if serde said so.
+    pub(super) known_field: Option<&'static str>,
 }
 
 impl fmt::Display for EntryError {
@@ -32,6 +37,7 @@ impl serde::de::Error for EntryError {
         Self {
             field: None,
             message: message.to_string(),
+            known_field: None,
         }
     }
 
@@ -39,6 +45,7 @@ impl serde::de::Error for EntryError {
         Self {
             field: Some(field.to_owned()),
             message: "missing, but required".to_owned(),
+            known_field: Some(field),
         }
     }
 
@@ -46,6 +53,15 @@ impl serde::de::Error for EntryError {
         Self {
             field: Some(field.to_owned()),
             message: format!("unknown, expected one of: {}", expected.join(", ")),
+            known_field: None,
+        }
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self {
+            field: Some(field.to_owned()),
+            message: TWICE.to_owned(),
+            known_field: Some(field),
         }
     }
 }
@@ -91,20 +107,28 @@ impl<'de> MapAccess<'de> for EntryAccess<'_> {
         &mut self,
         seed: V,
     ) -> Result<V::Value, EntryError> {
-        let (name, value) = self.current.take().ok_or_else(|| EntryError {
-            field: None,
-            message: "a value without a name".to_owned(),
-        })?;
+        let (name, value) = self
+            .current
+            .take()
+            .ok_or_else(|| serde::de::Error::custom("a value without a name"))?;
         seed.deserialize(EntryValue(value))
-            .map_err(|error| EntryError {
+            .map_err(|error: EntryError| EntryError {
                 field: Some(name.clone()),
-                message: error.message,
+                ..error
             })
     }
 }
 
 /// One value: text where the struct wants a number or a boolean is read as that.
-struct EntryValue<'a>(&'a Value);
+pub(super) struct EntryValue<'a>(pub(super) &'a Value);
+
+impl<'de> IntoDeserializer<'de, EntryError> for EntryValue<'_> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
 
 impl EntryValue<'_> {
     fn text(&self) -> String {

@@ -4,8 +4,10 @@
 //! below. `#[serde(flatten)]` does not work here: it hides the type that a field wants.
 
 mod entries;
+mod names;
 mod values;
 
+pub use names::{EntryName, names};
 pub use values::{Confidential, DurationOrMillis, DurationOrSeconds, Size, duration, truthy};
 
 use super::{Metadata, OpenError};

@@ -8,9 +8,9 @@ use std::time::Duration;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Example {
     host: String,
-    #[serde(default)]
+    #[serde(default, alias = "attempts")]
     retries: Option<u32>,
-    #[serde(default)]
+    #[serde(default, alias = "enableTLS", alias = "useSSL")]
     tls: bool,
     #[serde(default)]
     timeout: Option<DurationOrSeconds>,
@@ -68,6 +68,7 @@ fn an_error_names_the_entry_and_what_was_expected() {
         serde_json::json!({"host": "a", "timeout": "soon"}),
         serde_json::json!({"host": "a", "limit": "big"}),
         serde_json::json!({"host": "a", "mode": "rollback"}),
+        serde_json::json!({"host": "a", "tls": "1", "useSSL": "1"}),
         serde_json::json!({"host": "a", "nothing": "1"}),
     ]
     .into_iter()
@@ -82,7 +83,9 @@ fn an_error_names_the_entry_and_what_was_expected() {
             "metadata `timeout`: expected a duration such as `500ms`, `5s` or `1h30m`, found `soon`",
             "metadata `limit`: expected a size such as `64Mi`, found `big`",
             "metadata `mode`: `rollback` is not one of: wal, delete",
-            "metadata `nothing`: unknown, expected one of: host, retries, tls, timeout, limit, mode, brokers, password",
+            "metadata `tls`: given twice, under two of its names",
+            "metadata `nothing`: unknown, expected one of: host, attempts, retries, enableTLS, tls, useSSL, timeout, \
+             limit, mode, brokers, password",
         ]
     );
 }
@@ -97,4 +100,25 @@ fn durations_have_units_or_count_the_bare_unit() {
     assert!(duration("5x", second).is_err());
     assert!(duration("-5s", second).is_err());
     assert!(duration("99999999999999999999h", second).is_err());
+}
+
+#[test]
+fn the_names_of_a_struct_are_its_fields_and_their_aliases() {
+    let names: Vec<_> = names::<Example>()
+        .into_iter()
+        .map(|entry| format!("{}{:?}", entry.name, entry.aliases))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "brokers[]",
+            "host[]",
+            "limit[]",
+            "mode[]",
+            "password[]",
+            r#"retries["attempts"]"#,
+            "timeout[]",
+            r#"tls["enableTLS", "useSSL"]"#,
+        ]
+    );
 }

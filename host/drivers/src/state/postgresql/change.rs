@@ -57,8 +57,9 @@ impl Change<'_> {
     }
 
     async fn apply(&self, database: &Database) -> Result<(), StateError> {
-        let changed = database.execute(self.statement, &self.parameters());
-        self.check(changed.await?)
+        let parameters = self.parameters();
+        let changed = database.execute(self.statement, &parameters).await?;
+        self.check(changed)
     }
 }
 
@@ -160,8 +161,10 @@ impl Table {
             values.push(&request.value[..]);
             ttls.push(request.ttl.and_then(millis_to_live));
         }
-        let written = database.execute(&self.upsert_many, &[&keys, &values, &ttls]);
-        Ok(written.await.map(drop)?)
+        database
+            .execute(&self.upsert_many, &[&keys, &values, &ttls])
+            .await?;
+        Ok(())
     }
 
     /// Deletions that require nothing go into one statement.

@@ -62,7 +62,7 @@ impl Table {
         let state = &names.state;
         let columns = columns(names, extras);
         let statement = |text: String, types: &[Type]| Statement::new(text, types);
-        let insert = |unless: &str| {
+        let insert = |unless: &'static str| {
             move |etag: &str| {
                 format!(
                     "INSERT INTO {state} AS s (key, value, etag, expires_at) VALUES ($1, $2, {etag}, {EXPIRES_AT})
@@ -367,7 +367,7 @@ fn typed_etag() -> Uuid {
 /// `None` if the end is too far away to be written down.
 pub(super) fn millis_to_live(ttl: Duration) -> Option<f64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    (now.checked_add(ttl)? <= END_OF_CALENDAR).then(|| ttl.as_secs_f64() * 1_000.0)
+    (now.checked_add(ttl)? <= END_OF_CALENDAR).then_some(ttl.as_secs_f64() * 1_000.0)
 }
 
 #[cfg(test)]

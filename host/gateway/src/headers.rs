@@ -27,7 +27,8 @@ pub(crate) fn admit(headers: &mut HeaderMap) {
     trace(headers);
 }
 
-fn drop_foreign(headers: &mut HeaderMap) {
+/// Drops what belongs to the connection, and what the host itself says in headers.
+pub(crate) fn drop_foreign(headers: &mut HeaderMap) {
     // One pass that allocates nothing when there is nothing to drop, as for nearly every request.
     if !headers.keys().any(|name| is_dropped(name.as_str())) {
         return;

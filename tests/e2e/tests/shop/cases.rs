@@ -1,7 +1,7 @@
-//! The shop: every route, every status.
+//! The shop: every route, every status. No case knows which backends it runs on.
 
 use anyhow::Result;
-use berth_e2e::{Answer, Client, Load, eventually, order, start_shop, timely};
+use berth_e2e::{Answer, Client, Host, Load, eventually, order, timely};
 use futures::{StreamExt, stream};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -30,9 +30,7 @@ async fn left(shop: &Client, sku: &str) -> Result<Value> {
     Ok(shop.get(&format!("/inventory/{sku}")).await?.json()["qty"].clone())
 }
 
-#[tokio::test]
-async fn an_order_is_answered_stored_and_announced() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn an_order_is_answered_stored_and_announced(host: &Host) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 10).await?;
 
@@ -66,9 +64,7 @@ async fn an_order_is_answered_stored_and_announced() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn an_order_without_an_id_gets_one() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn an_order_without_an_id_gets_one(host: &Host) -> Result<()> {
     stock(host.client(), "tea", 10).await?;
     let mut asked = order("", "ada", "tea", 1);
     asked
@@ -86,9 +82,7 @@ async fn an_order_without_an_id_gets_one() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn the_same_order_twenty_times_at_once_is_one_order() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn the_same_order_twenty_times_at_once_is_one_order(host: &Host) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 100).await?;
     let again = order("same", "ada", "tea", 3);
@@ -116,9 +110,7 @@ async fn the_same_order_twenty_times_at_once_is_one_order() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn an_invalid_order_is_told_which_field() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn an_invalid_order_is_told_which_field(host: &Host) -> Result<()> {
     stock(host.client(), "tea", 10).await?;
     let wrong = [
         ("orderId", json!("a b"), "orderId"),
@@ -183,10 +175,8 @@ async fn an_invalid_order_is_told_which_field() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_out_of_stock_is_never_sold() -> Result<()> {
+pub async fn what_is_out_of_stock_is_never_sold(host: &Host) -> Result<()> {
     const STOCK: u64 = 20;
-    let host = start_shop().await?;
     let shop = host.client();
     stock(shop, "tea", STOCK).await?;
     let place = async |number: u64| loop {
@@ -223,9 +213,7 @@ async fn what_is_out_of_stock_is_never_sold() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn an_order_of_two_skus_takes_both_or_none() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn an_order_of_two_skus_takes_both_or_none(host: &Host) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 5).await?;
     stock(shop, "cup", 1).await?;
@@ -254,9 +242,7 @@ async fn an_order_of_two_skus_takes_both_or_none() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_cart_is_replaced_merged_and_guarded_by_its_etag() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn a_cart_is_replaced_merged_and_guarded_by_its_etag(host: &Host) -> Result<()> {
     let shop = host.client();
     assert_error(
         &shop.get("/carts/ada").await?,
@@ -313,9 +299,7 @@ async fn patch(shop: &Client, etag: &str, changes: &Value) -> Result<Answer> {
     Answer::to(request.json(changes)).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_patches_at_once_one_may_lose_but_no_change_is_lost() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn of_two_patches_at_once_one_may_lose_but_no_change_is_lost(host: &Host) -> Result<()> {
     let shop = host.client();
     shop.put("/carts/ada", &json!({})).await?;
     let answers: Vec<_> = stream::iter(0..20)
@@ -343,9 +327,7 @@ async fn of_two_patches_at_once_one_may_lose_but_no_change_is_lost() -> Result<(
     Ok(())
 }
 
-#[tokio::test]
-async fn the_message_of_a_poison_customer_ends_in_the_audit() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn the_message_of_a_poison_customer_ends_in_the_audit(host: &Host) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 10).await?;
     assert_eq!(shop.get("/audit").await?.json(), json!([]));
@@ -385,9 +367,7 @@ async fn the_message_of_a_poison_customer_ends_in_the_audit() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_customer_is_told_once_however_often_the_message_comes() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn a_customer_is_told_once_however_often_the_message_comes(host: &Host) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 10).await?;
     let placed = shop
@@ -412,9 +392,7 @@ async fn a_customer_is_told_once_however_often_the_message_comes() -> Result<()>
     Ok(())
 }
 
-#[tokio::test]
-async fn what_is_for_other_apps_is_not_for_the_outside() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn what_is_for_other_apps_is_not_for_the_outside(host: &Host) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 10).await?;
     let reservation = json!({ "orderId": "forged", "items": [{ "sku": "tea", "qty": 1 }] });
@@ -470,9 +448,7 @@ async fn what_is_for_other_apps_is_not_for_the_outside() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn what_no_app_does_is_not_found() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn what_no_app_does_is_not_found(host: &Host) -> Result<()> {
     for (method, path) in [
         (Method::DELETE, "/orders/one"),
         (Method::GET, "/orders"),
@@ -492,9 +468,7 @@ async fn what_no_app_does_is_not_found() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crowd_of_orders_adds_up() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn a_crowd_of_orders_adds_up(host: &Host) -> Result<()> {
     let load = Load {
         prefix: "crowd",
         orders: 300,

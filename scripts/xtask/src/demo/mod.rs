@@ -1,6 +1,15 @@
-//! `cargo xtask demo`: the shop on the embedded backends, and a tour of it.
+//! `cargo xtask demo`: the shop on a set of backends, and a tour of it.
+//!
+//! - [`set`]: which backends; [`servers`]: what they need;
+//! - [`tour`]: what is shown of the shop.
 
-use crate::tour::{Answer, STOPS, Stop};
+mod servers;
+mod set;
+mod tour;
+
+pub use set::Set;
+
+use crate::toolchain::native;
 use crate::{command, guests, http, repository};
 use anyhow::{Context, Result, bail};
 use std::io::IsTerminal as _;
@@ -9,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
+use tour::{Answer, STOPS, Stop};
 
 /// Where the shop listens if nobody else does.
 const PORT: u16 = 8080;
@@ -18,14 +28,18 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Builds everything, runs the shop, shows it, and stops it unless someone is there to look further.
-pub fn run(keep: bool) -> Result<()> {
+pub fn run(set: Set, keep: bool) -> Result<()> {
+    native::ensure()?;
     let berth = build_host()?;
     guests::build(guests::Group::Shop)?;
+    // Before the host, and after it until the end.
+    let servers = set.servers().iter().map(|server| server.ensure());
+    let _servers = servers.collect::<Result<Vec<_>>>()?;
     // In `target`, so that `cargo clean` removes what an interrupted demo leaves.
     let data =
         tempfile::tempdir_in(repository::path("target")).context("making a data directory")?;
     let address = free_address()?;
-    let mut host = Host::start(&berth, address, data.path())?;
+    let mut host = Host::start(&berth, set, address, data.path())?;
     host.wait_until_it_answers(address)?;
     for stop in STOPS {
         visit(stop, address)?;
@@ -42,11 +56,7 @@ pub fn run(keep: bool) -> Result<()> {
 fn build_host() -> Result<PathBuf> {
     println!("building berth and the shop");
     command::run(repository::cargo().args(["build", "--workspace", "--bin", "berth"]))?;
-    let metadata = repository::metadata()?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .context("`cargo metadata` names no target directory")?;
-    Ok(Path::new(target).join("debug/berth"))
+    repository::built("berth")
 }
 
 fn free_address() -> Result<SocketAddr> {
@@ -61,20 +71,25 @@ struct Host {
 }
 
 impl Host {
-    fn start(berth: &Path, address: SocketAddr, data: &Path) -> Result<Self> {
+    fn start(berth: &Path, set: Set, address: SocketAddr, data: &Path) -> Result<Self> {
         let mut run = Command::new(berth);
+        let components = set.folder();
         run.current_dir(repository::root())
-            .arg("run")
-            .arg("guest-examples/shop")
+            .args(["run", "guest-examples/shop", "--resources-path"])
+            .arg(&components)
             .args([
                 "--listen",
                 &address.to_string(),
                 "--admin",
                 "127.0.0.1:0",
+                "--dapr-http-port",
+                "off",
                 "--data-dir",
             ])
             .arg(data);
-        println!("$ berth run guest-examples/shop --listen {address}\n");
+        println!(
+            "$ berth run guest-examples/shop --resources-path {components} --listen {address}\n"
+        );
         Ok(Self {
             process: run.spawn().context("starting berth")?,
         })

@@ -1,8 +1,10 @@
 //! One connection of a client, on a task of its own.
 
-use super::request::{Answer, Handler};
+use super::{Handle, unread::Unread};
+use berth_blocks::invocation::Body;
 use berth_runtime::DeadlineGuard;
-use hyper::service::service_fn;
+use http::{Request, Response};
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -54,10 +56,10 @@ pub(crate) struct Stop {
 }
 
 /// Serves a connection until either side closes it.
-pub(crate) async fn serve<A: Answer>(
+pub(crate) async fn serve<H: Handle>(
     stream: TcpStream,
     protocol: Protocol,
-    handler: Arc<Handler<A>>,
+    handler: Arc<H>,
     stop: Stop,
 ) {
     // Answers are written whole: waiting for more would only add delay.
@@ -65,7 +67,7 @@ pub(crate) async fn serve<A: Answer>(
     let guard = DeadlineGuard::default();
     let service = service_fn(|request| {
         let (handler, guard) = (handler.clone(), guard.clone());
-        async move { Ok::<_, Infallible>(handler.handle(request, guard).await) }
+        async move { Ok::<_, Infallible>(answer(&*handler, request, guard).await) }
     });
     let conversation = async {
         let mut connection = pin!(
@@ -91,4 +93,20 @@ pub(crate) async fn serve<A: Answer>(
         }
     };
     guard.watch(conversation).await;
+}
+
+/// Answers one request.
+async fn answer<H: Handle>(
+    handler: &H,
+    request: Request<Incoming>,
+    guard: DeadlineGuard,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let (body, unread) = Unread::watch(head.version, body);
+    let request = Request::from_parts(head, body);
+    let mut response = handler.handle(request, guard).await;
+    if let Some(unread) = unread {
+        unread.announce(response.headers_mut());
+    }
+    response
 }

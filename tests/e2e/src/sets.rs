@@ -1,0 +1,182 @@
+//! The sets of `components/`, each with servers of its own.
+
+use crate::{Folder, Host, paths};
+use anyhow::{Context, Result, ensure};
+use berth_servers::{MockKafka, Postgres, PostgresDatabase, RabbitMq, Redis, RedisOptions};
+use std::{any::Any, fs, path::Path};
+
+/// A folder below `components/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Set {
+    /// SQLite.
+    Embedded,
+    /// Memory.
+    InMemory,
+    /// Redis for both.
+    Redis,
+    /// PostgreSQL, and topics in SQLite.
+    Postgresql,
+    /// PostgreSQL and RabbitMQ.
+    Rabbitmq,
+    /// PostgreSQL and Kafka, of which the client's own mock stands in.
+    Kafka,
+}
+
+/// The shop on a set, and the servers that live as long.
+pub struct Shop {
+    // Dropped before its servers.
+    host: Host,
+    _documents: Folder,
+    _servers: Servers,
+}
+
+impl Shop {
+    /// The host that runs it.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+}
+
+impl Set {
+    /// Runs the shop on the documents of the set, in which the addresses of the usual servers and their credentials are
+    /// replaced by those of private ones, and nothing else. Tests that run at the same time have different numbers.
+    ///
+    /// # Errors
+    /// As [`crate::HostBuilder::start`].
+    pub async fn shop(self, number: usize) -> Result<Shop> {
+        let servers = Servers::start(self, number).await;
+        let documents = self.documents(&servers.replacements)?;
+        let host = Host::builder()
+            .source(paths::shop()?)
+            .arg("--resources-path")
+            .arg(documents.path())
+            .start()
+            .await?;
+        Ok(Shop {
+            host,
+            _documents: documents,
+            _servers: servers,
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::InMemory => "in-memory",
+            Self::Redis => "redis",
+            Self::Postgresql => "postgresql",
+            Self::Rabbitmq => "rabbitmq",
+            Self::Kafka => "kafka",
+        }
+    }
+
+    /// A copy of the set.
+    fn documents(self, replacements: &[Replacement]) -> Result<Folder> {
+        let set = paths::repository().join("components").join(self.name());
+        let copy = Folder::new()?;
+        let secrets = Replacement {
+            usual: format!("components/{}/secrets.json", self.name()),
+            private: copy.path().join("secrets.json").display().to_string(),
+        };
+        let mut found = vec![0; replacements.len()];
+        for entry in fs::read_dir(&set).with_context(|| format!("reading {}", set.display()))? {
+            let path = entry?.path();
+            let mut text = fs::read_to_string(&path)
+                .with_context(|| format!("reading {}", path.display()))?
+                .replace(&secrets.usual, &secrets.private);
+            for (Replacement { usual, private }, found) in replacements.iter().zip(&mut found) {
+                *found += text.matches(usual.as_str()).count();
+                text = text.replace(usual.as_str(), private);
+            }
+            copy.write(name_of(&path), text)?;
+        }
+        for (Replacement { usual, .. }, found) in replacements.iter().zip(found) {
+            ensure!(found > 0, "{} does not say `{usual}`", set.display());
+        }
+        Ok(copy)
+    }
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("unnamed")
+}
+
+/// What the documents say of a usual server, and what a private one needs.
+struct Replacement {
+    usual: String,
+    private: String,
+}
+
+/// Private servers.
+#[derive(Default)]
+struct Servers {
+    replacements: Vec<Replacement>,
+    running: Vec<Box<dyn Any>>,
+}
+
+impl Servers {
+    async fn start(set: Set, number: usize) -> Self {
+        let mut servers = Self::default();
+        match set {
+            Set::Embedded | Set::InMemory => {}
+            Set::Redis => servers.redis().await,
+            Set::Postgresql => servers.postgresql().await,
+            Set::Rabbitmq => {
+                servers.postgresql().await;
+                servers.rabbitmq(number).await;
+            }
+            Set::Kafka => {
+                servers.postgresql().await;
+                servers.kafka();
+            }
+        }
+        servers
+    }
+
+    fn replace(&mut self, usual: &str, private: String) {
+        self.replacements.push(Replacement {
+            usual: usual.to_owned(),
+            private,
+        });
+    }
+
+    async fn redis(&mut self) {
+        let redis = Redis::start(RedisOptions::new()).await;
+        self.replace("localhost:6379", format!("127.0.0.1:{}", redis.port()));
+        self.running.push(Box::new(redis));
+    }
+
+    async fn postgresql(&mut self) {
+        let database = Postgres::shared().await;
+        self.replace("value: localhost", "value: 127.0.0.1".to_owned());
+        self.replace("value: 5432", format!("value: {}", database.port));
+        self.replace(
+            "name: database\n      value: postgres",
+            format!("name: database\n      value: {}", database.name),
+        );
+        self.replace(
+            "\"postgresql-password\": \"postgres\"",
+            format!(
+                "\"postgresql-password\": \"{}\"",
+                PostgresDatabase::PASSWORD
+            ),
+        );
+        self.running.push(Box::new(database));
+    }
+
+    /// A part of the shared broker: the shops of several tests have the same topics.
+    async fn rabbitmq(&mut self, number: usize) {
+        let broker = RabbitMq::shared().await;
+        self.replace("localhost:5672", RabbitMq::part_of(&broker, number));
+        self.running.push(Box::new(broker));
+    }
+
+    fn kafka(&mut self) {
+        let cluster = MockKafka::start(1);
+        self.replace("localhost:9092", cluster.brokers());
+        self.running.push(Box::new(cluster));
+    }
+}
