@@ -228,7 +228,8 @@ fn tls_advice(settings: &Settings, cause: &str) -> &'static str {
     if cause.contains("NotValidForName") || cause.contains("not valid for name") {
         return "its certificate is for another host: name that one, or set `sslmode=verify-ca`";
     }
-    if cause.contains("UnknownIssuer") {
+    // Two authorities may have one name: then only the signature tells them apart.
+    if cause.contains("UnknownIssuer") || cause.contains("BadSignature") {
         return if settings.has_root_certificate() {
             "its certificate is not of the authority in `sslrootcert`"
         } else {

@@ -341,7 +341,7 @@ fn tls_failure(location: &str, error: &io::Error) -> Failure {
     let text = error.to_string();
     let advice = if text.contains("InvalidContentType") {
         "the server does not speak TLS at this port: check `redisHost` and `enableTLS`"
-    } else if text.contains("UnknownIssuer") {
+    } else if text.contains("UnknownIssuer") || text.contains("BadSignature") {
         "its certificate is of an authority that is not trusted: set `caCert`"
     } else if text.contains("NotValidForName") || text.contains("not valid for name") {
         "its certificate is for another name: check `redisHost`"

@@ -62,7 +62,7 @@ pub(super) struct RabbitMetadata {
     reconnect_wait: Option<DurationOrSeconds>,
     /// `single`: a subscription handles one message after the other. Default `parallel`.
     #[serde(default, alias = "concurrencyMode")]
-    concurrency: Concurrency,
+    concurrency: Option<Concurrency>,
     /// A publish returns once the broker has the message as durably as it can. Default `true`; in Dapr `false`.
     #[serde(default)]
     publisher_confirm: Option<bool>,
@@ -118,10 +118,9 @@ enum Protocol {
     Amqps,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Concurrency {
-    #[default]
     Parallel,
     Single,
 }
@@ -205,7 +204,7 @@ impl RabbitMetadata {
             auto_delete: self.deleted_when_unused,
             delivery_mode,
             prefetch: Some(self.prefetch_count).filter(|count| *count > 0),
-            single: self.concurrency == Concurrency::Single,
+            single: self.concurrency == Some(Concurrency::Single),
             confirm: self.publisher_confirm.unwrap_or(true),
             dead_letter: self.enable_dead_letter,
             max_len: self.max_len,
