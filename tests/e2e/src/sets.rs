@@ -129,8 +129,8 @@ impl Servers {
                 servers.rabbitmq(number).await;
             }
             Set::Kafka => {
-                servers.postgresql().await;
                 servers.kafka();
+                servers.postgresql().await;
             }
         }
         servers
