@@ -3,7 +3,7 @@
 use super::{
     Deliver, PlannedSubscription, RunningSubscription,
     routes::Routes,
-    subscriber::{Source, Subscriber},
+    subscriber::{Progress, Source, Subscriber},
 };
 use crate::{Blocks, backend::Block, invocation::Target, pubsub::PubSubError, scopes::TopicUse};
 use parking_lot::Mutex;
@@ -33,7 +33,7 @@ struct Key {
 struct Running {
     plan: PlannedSubscription,
     source: Result<Source, String>,
-    problem: Arc<Mutex<Option<String>>>,
+    progress: Arc<Progress>,
     stop: CancellationToken,
 }
 
@@ -75,6 +75,19 @@ impl Deliveries {
         }
     }
 
+    /// Waits until every subscription has joined its group, or could not at the first attempt, at most `limit`. A
+    /// broker without history keeps nothing for a group that does not exist yet.
+    pub async fn begun(&self, limit: Duration) {
+        let begun: Vec<_> = {
+            let running = self.running.lock();
+            let begun = running.values().map(|own| own.progress.begun.clone());
+            begun.collect()
+        };
+        let all = futures::future::join_all(begun.iter().map(CancellationToken::cancelled));
+        // A broker that is slow to answer must not keep the host from serving.
+        let _ = tokio::time::timeout(limit, all).await;
+    }
+
     /// Stops fetching, waits a bounded time for messages that are being handled, hands the rest back uncounted.
     pub async fn drain(&self) {
         for stopping in std::mem::take(&mut *self.running.lock()).into_values() {
@@ -103,19 +116,20 @@ impl Deliveries {
     }
 
     fn start(&self, plan: PlannedSubscription, source: Result<Source, String>) -> Running {
-        let problem = Arc::new(Mutex::new(None));
+        let progress = Arc::new(Progress::default());
         let stop = CancellationToken::new();
-        match subscriber(&self.deliver, &plan, &source, &problem, &stop) {
+        match subscriber(&self.deliver, &plan, &source, &progress, &stop) {
             Ok(subscriber) => drop(self.tasks.spawn(subscriber.run())),
             Err(reason) => {
                 warn(&plan, &format!("does not run: {reason}"));
-                *problem.lock() = Some(reason);
+                *progress.problem.lock() = Some(reason);
+                progress.begun.cancel();
             }
         }
         Running {
             plan,
             source,
-            problem,
+            progress,
             stop,
         }
     }
@@ -140,7 +154,7 @@ fn subscriber(
     deliver: &Arc<dyn Deliver>,
     plan: &PlannedSubscription,
     source: &Result<Source, String>,
-    problem: &Arc<Mutex<Option<String>>>,
+    progress: &Arc<Progress>,
     stop: &CancellationToken,
 ) -> Result<Subscriber, String> {
     let source = source.clone()?;
@@ -152,7 +166,7 @@ fn subscriber(
         source,
         routes,
         raw,
-        problem.clone(),
+        progress.clone(),
         stop.clone(),
     ))
 }
@@ -183,7 +197,7 @@ impl Running {
             topic: key.topic.clone(),
             dead_letter_topic: self.plan.subscription.dead_letter_topic.clone(),
             subscription: self.plan.subscription.clone(),
-            problem: self.problem.lock().clone(),
+            problem: self.progress.problem.lock().clone(),
         }
     }
 }

@@ -40,12 +40,21 @@ impl Source {
     }
 }
 
+/// How a subscription does, for those who look at it from outside.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Why it gets nothing now.
+    pub(super) problem: Mutex<Option<String>>,
+    /// It has joined its group, or could not at the first attempt.
+    pub(super) begun: CancellationToken,
+}
+
 pub(super) struct Subscriber {
     handling: Arc<Handling>,
     /// Messages that are being handled, at most.
     messages_max: usize,
     metadata: Vec<(String, String)>,
-    problem: Arc<Mutex<Option<String>>>,
+    progress: Arc<Progress>,
     stop: CancellationToken,
     /// Messages that are being handled.
     tasks: TaskTracker,
@@ -58,7 +67,7 @@ impl Subscriber {
         source: Source,
         routes: Routes,
         raw: bool,
-        problem: Arc<Mutex<Option<String>>>,
+        progress: Arc<Progress>,
         stop: CancellationToken,
     ) -> Self {
         let messages_max = plan.messages_max();
@@ -68,7 +77,7 @@ impl Subscriber {
             handling: Arc::new(handling),
             messages_max,
             metadata,
-            problem,
+            progress,
             stop,
             tasks: TaskTracker::new(),
         }
@@ -94,13 +103,15 @@ impl Subscriber {
 
     /// Joins the group and fetches until the broker fails.
     async fn fetch(&self, failures: &mut u32) -> PubSubError {
-        let mut consumer = match self.join().await {
+        let joined = self.join().await;
+        self.progress.begun.cancel();
+        let mut consumer = match joined {
             Ok(consumer) => consumer,
             Err(error) => return error,
         };
         let slots = Arc::new(Semaphore::new(self.messages_max));
         loop {
-            *self.problem.lock() = None;
+            *self.progress.problem.lock() = None;
             // Slots first: what is fetched can be handled at once, and a slow app leases nothing that it cannot use.
             let Ok(slot) = slots.clone().acquire_owned().await else {
                 return PubSubError::Other("the subscription is closed".to_owned());
@@ -160,7 +171,7 @@ impl Subscriber {
     }
 
     fn report(&self, error: &PubSubError, failures: u32) {
-        *self.problem.lock() = Some(error.to_string());
+        *self.progress.problem.lock() = Some(error.to_string());
         let calls = &self.handling.source().grant.calls;
         tracing::warn!(
             app = calls.app.as_str(),

@@ -25,13 +25,16 @@ use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 /// The admin API's address where none is given and this one is free.
 const ADMIN_DEFAULT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9090);
+
+/// How long a start waits for brokers to take subscriptions: what is published before may reach nobody.
+const SUBSCRIBED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Starts a host.
 pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Running, Failure> {
@@ -71,11 +74,12 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     blocks.swap(backends);
     runtime.swap(deployment.apps());
     let deliveries = Arc::new(Deliveries::new(blocks.clone(), runtime.clone()));
+    deliveries.reconcile(deployment.plan.clone()).await;
+    deliveries.begun(SUBSCRIBED_WITHIN).await;
     let settings = &workshop.settings;
     let ingress = ingress
         .serve(runtime.clone(), routes)
         .map_err(|error| listen_taken(error, settings.listen))?;
-    deliveries.reconcile(deployment.plan.clone()).await;
     let dapr_http = dapr_http::serve(dapr_http, &blocks, &deliveries)?;
     let token = AdminToken::generate();
     let address = admin.address();
