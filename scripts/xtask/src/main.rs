@@ -3,7 +3,7 @@
 //! - [`setup`]: the tools, one file per [`toolchain`].
 //! - [`guests`]: what is built for Wasm; [`component`] checks the result.
 //! - [`mod@test`], [`mod@bench`], [`demo`]: the commands of the README.
-//! - [`reference`]: the page of component types.
+//! - [`mod@reference`]: the page of component types.
 //! - [`check_repo`], [`frozen_wit`]: rules of the repository that no compiler checks.
 #![expect(
     clippy::print_stdout,

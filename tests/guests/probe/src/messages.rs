@@ -13,7 +13,10 @@ pub fn take(body: &[u8]) -> (u16, String) {
         Some(entries) => batch(entries),
         None => {
             let status = handle(&message["id"], &message["data"]);
-            (200, json!({ "status": status.unwrap_or_default() }).to_string())
+            (
+                200,
+                json!({ "status": status.unwrap_or_default() }).to_string(),
+            )
         }
     }
 }
