@@ -14,9 +14,12 @@ mod prefix;
     feature = "pubsub-sqlite"
 ))]
 mod pubsub;
-// Which of it is used depends on the drivers that are built.
+// Each of its drivers uses a part of it.
 #[cfg(feature = "redis")]
-#[allow(dead_code)]
+#[cfg_attr(
+    not(all(feature = "state-redis", feature = "pubsub-redis")),
+    allow(dead_code)
+)]
 mod redis;
 #[cfg(test)]
 mod scratch;
@@ -31,6 +34,10 @@ mod sqlite;
     feature = "state-postgresql"
 ))]
 mod state;
+#[cfg(feature = "tls")]
+mod task;
+#[cfg(feature = "tls")]
+mod tls;
 
 use berth_blocks::registry::{Driver, Registry};
 

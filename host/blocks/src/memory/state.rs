@@ -15,7 +15,6 @@ use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
-    sync::Arc,
     time::SystemTime,
 };
 
@@ -37,10 +36,7 @@ pub(super) fn driver() -> Driver {
 struct InMemoryMetadata {}
 
 async fn open(_: OpenContext, _: InMemoryMetadata) -> Result<Opened, OpenError> {
-    Ok(Opened {
-        state: Some(Arc::new(InMemory::default())),
-        ..Opened::default()
-    })
+    Ok(Opened::state(InMemory::default()))
 }
 
 #[derive(Default)]
@@ -275,7 +271,7 @@ impl StateStore for InMemory {
 
 #[cfg(test)]
 async fn open_for_test() -> crate::conformance::Subject<dyn StateStore> {
-    crate::conformance::Subject::new(Arc::new(InMemory::default()))
+    crate::conformance::Subject::new(std::sync::Arc::new(InMemory::default()))
 }
 
 #[cfg(test)]

@@ -26,6 +26,30 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// A backend that offers state.
+    pub fn state(store: impl StateStore) -> Self {
+        Self {
+            state: Some(Arc::new(store)),
+            ..Self::default()
+        }
+    }
+
+    /// A backend that offers pub/sub.
+    pub fn pubsub(broker: impl PubSub) -> Self {
+        Self {
+            pubsub: Some(Arc::new(broker)),
+            ..Self::default()
+        }
+    }
+
+    /// A backend that offers secrets.
+    pub fn secrets(store: impl SecretStore) -> Self {
+        Self {
+            secrets: Some(Arc::new(store)),
+            ..Self::default()
+        }
+    }
+
     /// Whether opening it again would find the same files.
     pub(crate) fn is_current(&self) -> bool {
         self.files.iter().all(InputFile::is_current)

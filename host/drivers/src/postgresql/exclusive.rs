@@ -5,8 +5,8 @@ use super::{
     error::Failure,
     session::{typed, values},
     settings::{QueryMode, Settings},
-    task::Task,
 };
+use crate::task::Task;
 use berth_blocks::registry::OpenError;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts,

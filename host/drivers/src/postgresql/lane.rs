@@ -5,8 +5,8 @@ use super::{
     session::Session,
     settings::{Connected, Settings},
     statement::{Parameters, Statement},
-    task::Task,
 };
+use crate::task::Task;
 use rand::RngExt as _;
 use std::{
     sync::{

@@ -16,14 +16,12 @@ mod lane;
 mod session;
 mod settings;
 mod statement;
-mod task;
 mod tls;
 
 pub(crate) use error::{Failure, Fault};
 pub(crate) use exclusive::Exclusive;
 pub(crate) use settings::{Given, QueryMode, Settings};
 pub(crate) use statement::{Parameters, Statement};
-pub(crate) use task::Task;
 
 use berth_blocks::registry::{OpenContext, OpenError};
 use exclusive::Pool;

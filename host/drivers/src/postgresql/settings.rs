@@ -3,8 +3,9 @@
 use super::{
     connection_string::{self, Entries},
     error::Failure,
-    tls::{Files, Verify, connector},
+    tls::{Files, connector},
 };
+use crate::tls::Verify;
 use berth_blocks::registry::OpenError;
 use futures::future::BoxFuture;
 use std::{

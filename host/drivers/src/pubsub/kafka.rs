@@ -96,13 +96,7 @@ pub(crate) fn driver() -> Driver {
         "pubsub.kafka",
         &["v1"],
         "Topics in Apache Kafka and compatible brokers",
-        |context, metadata| async move {
-            let pubsub = open(context, metadata).await?;
-            Ok(Opened {
-                pubsub: Some(Arc::new(pubsub)),
-                ..Opened::default()
-            })
-        },
+        |context, metadata| async move { Ok(Opened::pubsub(open(context, metadata).await?)) },
     )
     .example(EXAMPLE)
     .notes(NOTES)

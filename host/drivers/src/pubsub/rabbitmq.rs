@@ -70,13 +70,7 @@ pub(crate) fn driver() -> Driver {
         "pubsub.rabbitmq",
         &["v1"],
         "Topics on RabbitMQ, in Dapr's layout of exchanges and queues",
-        |_, metadata| async move {
-            let pubsub = open(&metadata).await?;
-            Ok(Opened {
-                pubsub: Some(Arc::new(pubsub)),
-                ..Opened::default()
-            })
-        },
+        |_, metadata| async move { Ok(Opened::pubsub(open(&metadata).await?)) },
     )
     .example(EXAMPLE)
     .notes(NOTES)

@@ -45,7 +45,6 @@ use member::{Redelivery, Terms};
 use server::Server;
 use std::{
     num::{NonZeroU32, NonZeroU64},
-    sync::Arc,
     time::Duration,
 };
 
@@ -144,13 +143,7 @@ pub(crate) fn driver() -> Driver {
         "pubsub.redis",
         &["v1"],
         "Topics in Redis streams, in Dapr's form",
-        |context, metadata| async move {
-            let pubsub = open(context, metadata).await?;
-            Ok(Opened {
-                pubsub: Some(Arc::new(pubsub)),
-                ..Opened::default()
-            })
-        },
+        |context, metadata| async move { Ok(Opened::pubsub(open(context, metadata).await?)) },
     )
     .example(EXAMPLE)
     .notes(NOTES)

@@ -127,13 +127,7 @@ pub(crate) fn driver() -> Driver {
         "pubsub.sqlite",
         &["v1"],
         "A durable queue with consumer groups in a SQLite file",
-        |context, metadata| async move {
-            let pubsub = open(context, metadata).await?;
-            Ok(Opened {
-                pubsub: Some(Arc::new(pubsub)),
-                ..Opened::default()
-            })
-        },
+        |context, metadata| async move { Ok(Opened::pubsub(open(context, metadata).await?)) },
     )
     .example(EXAMPLE)
 }

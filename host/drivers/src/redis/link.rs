@@ -4,8 +4,8 @@ use super::{
     error::{Failure, Fault},
     node::{NodeConnection, Role, answers_of, connect_master},
     settings::Settings,
-    task::Task,
 };
+use crate::task::Task;
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value, aio::MultiplexedConnection};
 use std::{
     future::Future,

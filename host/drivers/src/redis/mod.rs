@@ -16,7 +16,6 @@ mod metadata;
 mod node;
 mod sentinel;
 mod settings;
-mod task;
 #[cfg(test)]
 mod tests;
 mod tls;

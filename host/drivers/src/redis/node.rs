@@ -4,8 +4,8 @@ use super::{
     error::{Failure, Fault},
     sentinel,
     settings::{Address, Login, Settings},
-    task::Task,
 };
+use crate::task::Task;
 use redis::{
     AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, Value,
     aio::MultiplexedConnection, pipe,
@@ -130,28 +130,9 @@ impl Dedicated {
             .await
     }
 
-    /// Sends commands in one go; one answer each, in order, that may be [`Value::ServerError`].
-    ///
-    /// # Errors
-    /// What went wrong with all of them.
-    pub(crate) async fn pipeline(
-        &mut self,
-        commands: &Pipeline,
-        patience: Duration,
-    ) -> Result<Vec<Value>, Failure> {
-        let (offset, count) = answers_of(commands);
-        let answers = self
-            .node
-            .connection
-            .send_packed_commands(commands, offset, count);
-        timeout(patience, answers)
-            .await
-            .map_err(|_| Failure::timeout(&self.location, patience))?
-            .map_err(|error| Failure::of(&self.location, &error))
-    }
-
-    /// Which server this is, for messages.
-    pub(crate) fn location(&self) -> &str {
+    /// Which server this is.
+    #[cfg(test)]
+    pub(super) fn location(&self) -> &str {
         &self.location
     }
 }

@@ -11,7 +11,7 @@ use berth_blocks::{
 use berth_resources::Secret;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
+use std::{collections::BTreeMap, ffi::OsString};
 
 /// Metadata of `secretstores.local.env`. The doc comments become the reference page.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -35,14 +35,11 @@ pub(crate) fn driver() -> Driver {
         &["v1"],
         "Secrets in environment variables of the host, for development",
         |_: OpenContext, metadata: LocalEnvMetadata| async move {
-            Ok(Opened {
-                secrets: Some(Arc::new(LocalEnv {
-                    prefix: metadata.prefix,
-                    lookup: |name| std::env::var_os(name),
-                    all: || std::env::vars_os().collect(),
-                })),
-                ..Opened::default()
-            })
+            Ok(Opened::secrets(LocalEnv {
+                prefix: metadata.prefix,
+                lookup: |name| std::env::var_os(name),
+                all: || std::env::vars_os().collect(),
+            }))
         },
     )
     .example(EXAMPLE)
@@ -112,7 +109,7 @@ mod tests {
     use berth_blocks::conformance::Subject;
 
     async fn open_for_test() -> Subject<dyn SecretStore> {
-        Subject::new(Arc::new(store("")))
+        Subject::new(std::sync::Arc::new(store("")))
     }
 
     berth_blocks::secrets_conformance!(conformance: open_for_test);

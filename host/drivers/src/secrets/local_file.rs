@@ -17,7 +17,6 @@ use serde_json::{Map, Number, Value};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 use tokio::sync::Semaphore;
 
@@ -62,8 +61,7 @@ pub(crate) fn driver() -> Driver {
                 .map_err(|error| OpenError::Backend(format!("reading the secrets: {error}")))??;
             Ok(Opened {
                 files: vec![store.file.clone()],
-                secrets: Some(Arc::new(store)),
-                ..Opened::default()
+                ..Opened::secrets(store)
             })
         },
     )
@@ -230,7 +228,7 @@ mod tests {
             nested_separator: None,
             multi_valued: false,
         };
-        Subject::new(Arc::new(open(&metadata).unwrap()))
+        Subject::new(std::sync::Arc::new(open(&metadata).unwrap()))
     }
 
     berth_blocks::secrets_conformance!(conformance: open_for_test);

@@ -13,7 +13,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::postgresql::{Database, Given, QueryMode, Settings, Task};
+use crate::{
+    postgresql::{Database, Given, QueryMode, Settings},
+    task::Task,
+};
 use async_trait::async_trait;
 use berth_blocks::{
     registry::{
@@ -232,13 +235,7 @@ pub(crate) fn driver(kind: &'static str) -> Driver {
         kind,
         &["v2"],
         "State in a PostgreSQL database, in Dapr's layout",
-        |context, metadata| async move {
-            let store = open(context, metadata).await?;
-            Ok(Opened {
-                state: Some(Arc::new(store)),
-                ..Opened::default()
-            })
-        },
+        |context, metadata| async move { Ok(Opened::state(open(context, metadata).await?)) },
     )
     .example(EXAMPLE)
     .notes(NOTES)

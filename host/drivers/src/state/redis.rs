@@ -84,13 +84,7 @@ pub(crate) fn driver() -> Driver {
         "state.redis",
         &["v1"],
         "State in Redis hashes, in Dapr's layout",
-        |context, metadata| async move {
-            let store = open(context, metadata).await?;
-            Ok(Opened {
-                state: Some(Arc::new(store)),
-                ..Opened::default()
-            })
-        },
+        |context, metadata| async move { Ok(Opened::state(open(context, metadata).await?)) },
     )
     .example(EXAMPLE)
     .notes(NOTES)

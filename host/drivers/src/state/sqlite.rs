@@ -104,13 +104,7 @@ pub(crate) fn driver() -> Driver {
         "state.sqlite",
         &["v1"],
         "State in a SQLite file, in Dapr's layout",
-        |context, metadata| async move {
-            let store = open(context, metadata).await?;
-            Ok(Opened {
-                state: Some(Arc::new(store)),
-                ..Opened::default()
-            })
-        },
+        |context, metadata| async move { Ok(Opened::state(open(context, metadata).await?)) },
     )
     .example(EXAMPLE)
 }

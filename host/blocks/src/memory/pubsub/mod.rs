@@ -57,10 +57,7 @@ fn default_messages() -> usize {
 
 async fn open(_: OpenContext, metadata: InMemoryMetadata) -> Result<Opened, OpenError> {
     let broker = Broker::new(metadata.lease_duration.0, metadata.max_messages);
-    Ok(Opened {
-        pubsub: Some(Arc::new(broker)),
-        ..Opened::default()
-    })
+    Ok(Opened::pubsub(broker))
 }
 
 struct Broker(Arc<Shared>);

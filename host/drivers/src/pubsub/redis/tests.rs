@@ -13,6 +13,7 @@ use berth_blocks::{
 use berth_servers::{Redis as TestServer, RedisCluster, RedisOptions};
 use bytes::Bytes;
 use redis::{Value, aio::MultiplexedConnection};
+use std::sync::Arc;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

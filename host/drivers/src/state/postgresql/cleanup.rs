@@ -1,7 +1,10 @@
 //! Deletes expired values: every host tries, and one of them does it, by Dapr's record of the last time.
 
 use super::{migrations::Extras, names::Names};
-use crate::postgresql::{Database, Failure, Statement, Task};
+use crate::{
+    postgresql::{Database, Failure, Statement},
+    task::Task,
+};
 use std::{
     sync::{Arc, Weak},
     time::Duration,

@@ -5,7 +5,10 @@ use berth_servers::{Proxy, RedisSentinel};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::task::JoinSet;
 

@@ -13,7 +13,7 @@ impl Task {
     }
 
     /// Waits for its end. Do not call it again after that.
-    pub(super) async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         // However it ended, it is over.
         let _ = (&mut self.0).await;
     }
