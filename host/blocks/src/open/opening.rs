@@ -6,7 +6,10 @@ use crate::{
     registry::{Driver, Metadata, OpenContext, OpenError, Opened, Registry},
 };
 use berth_resources::{AppId, Component, Diagnostic, MetadataItem, Namespace, Severity};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// What a backend may take beyond `initTimeout`: drivers whose own patience is as long say what they waited for.
+const GRACE: Duration = Duration::from_millis(500);
 
 pub(super) struct Opening<'o> {
     components: &'o [Component],
@@ -288,7 +291,8 @@ impl<'o> Opening<'o> {
             apps: app.into_iter().cloned().collect(),
             connections: self.plan.connections.clone(),
         };
-        match tokio::time::timeout(component.init_timeout, (driver.open)(context, values)).await {
+        let patience = component.init_timeout + GRACE;
+        match tokio::time::timeout(patience, (driver.open)(context, values)).await {
             Ok(Ok(opened)) => Ok(opened),
             Ok(Err(OpenError::Metadata { field, message })) => Err(at(
                 component,
