@@ -16,6 +16,7 @@ mod state_postgresql;
 mod state_redis;
 mod state_sqlite;
 mod stores;
+mod tenants;
 mod topics;
 mod wit_call;
 
@@ -58,6 +59,7 @@ measurements! {
     PubsubSqlite pubsub_sqlite "messages published to pubsub.sqlite, received and acknowledged",
     StateRedis state_redis "guests' gets and sets in state.redis",
     StatePostgresql state_postgresql "guests' gets and sets in state.postgresql",
+    Tenants tenants "connections and memory of apps that share one state.redis",
     PubsubRedis pubsub_redis "messages that guests publish to and handle from pubsub.redis",
     PubsubRabbitmq pubsub_rabbitmq "messages that guests publish to and handle from pubsub.rabbitmq",
     PubsubKafka pubsub_kafka "messages that guests publish to and handle from pubsub.kafka",

@@ -34,8 +34,9 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
 }
 
 struct Client {
-    brokers: String,
     producer: FutureProducer,
+    /// A member of its group from the first round on: joining takes seconds.
+    consumer: StreamConsumer,
 }
 
 impl Client {
@@ -44,10 +45,13 @@ impl Client {
             .set("bootstrap.servers", brokers)
             .set("enable.idempotence", "true")
             .create()?;
-        Ok(Self {
-            brokers: brokers.to_owned(),
-            producer,
-        })
+        let consumer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("group.id", "bare")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .create()?;
+        Ok(Self { producer, consumer })
     }
 }
 
@@ -66,13 +70,10 @@ impl Bare for Client {
     }
 
     async fn consume(&self, topic: &str, messages: u32) -> Result<()> {
-        let consumer: StreamConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &self.brokers)
-            .set("group.id", "bare")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
-            .create()?;
-        consumer.subscribe(&[topic])?;
+        let consumer = &self.consumer;
+        if consumer.subscription()?.count() == 0 {
+            consumer.subscribe(&[topic])?;
+        }
         for _ in 0..messages {
             consumer.store_offset_from_message(&consumer.recv().await?)?;
         }

@@ -6,7 +6,7 @@
 //! - `/bench/invoke?n=1000`: the app `hello` through `berth:invocation`.
 //! - `/bench/fetch?n=1000`: the app `hello` through `wasi:http`.
 //!
-//! Messages of any topic are handled at once.
+//! The first part of the path is whatever the ingress knows the app by. Messages of any topic are handled at once.
 
 mod http;
 mod invocation;
@@ -62,9 +62,10 @@ impl Loop {
 
 impl incoming_handler::Guest for Bench {
     fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
-        let target = request.path_with_query().unwrap_or_default();
+        let target = request.path_with_query().unwrap_or("/".to_owned());
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        match measure(path, &Loop::of(query)) {
+        let (_, what) = path[1..].split_once('/').unwrap_or_default();
+        match measure(what, &Loop::of(query)) {
             Some(Ok(nanoseconds)) => http::answer(outparam, 200, &nanoseconds.to_string()),
             Some(Err(error)) => http::answer(outparam, 500, &error),
             None => http::answer(outparam, 404, "no such measurement"),
@@ -72,14 +73,14 @@ impl incoming_handler::Guest for Bench {
     }
 }
 
-fn measure(path: &str, calls: &Loop) -> Option<Result<u128, String>> {
-    Some(match path {
-        "/bench/state/get" => state::get(calls),
-        "/bench/state/set" => state::set(calls),
-        "/bench/state/fill" => state::fill(),
-        "/bench/publish" => pubsub::publish(calls),
-        "/bench/invoke" => invocation::invoke(calls),
-        "/bench/fetch" => invocation::fetch(calls),
+fn measure(what: &str, calls: &Loop) -> Option<Result<u128, String>> {
+    Some(match what {
+        "state/get" => state::get(calls),
+        "state/set" => state::set(calls),
+        "state/fill" => state::fill(),
+        "publish" => pubsub::publish(calls),
+        "invoke" => invocation::invoke(calls),
+        "fetch" => invocation::fetch(calls),
         _ => return None,
     })
 }
