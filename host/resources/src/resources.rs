@@ -112,9 +112,13 @@ impl Resources {
             .filter(|document| &document.namespace == namespace)
             .filter(|document| document.scopes.is_empty() || document.scopes.contains(app))
             .collect();
-        documents.sort_by_key(|document| !document.targeted.iter().any(|name| name == pubsub));
+        let targets = |document: &Resiliency| {
+            let mut components = document.components.iter();
+            components.any(|(name, _)| name == pubsub)
+        };
+        documents.sort_by_key(|document| !targets(document));
         let first = documents.first()?;
-        if first.targeted.iter().any(|name| name == pubsub) {
+        if targets(first) {
             return first.inbound_retry(pubsub);
         }
         documents

@@ -73,7 +73,6 @@ fn the_documents_of_dapr_load_unchanged() {
     assert_eq!(
         findings(&loaded, Path::new("tests/valid/dapr")),
         [
-            "resiliency.yaml:2:1: warning: resiliency is not applied yet, except inbound retries of pub/sub components",
             "resiliency.yaml:19:5: warning: `spec.targets.services` is an old name, today's is `apps`",
             "resiliency.yaml:21:9: warning: an app has no `outbound`: its policies stand directly below its name",
         ]

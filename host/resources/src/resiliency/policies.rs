@@ -1,28 +1,14 @@
 //! `spec.policies`: timeouts, retries and circuit breakers by name.
 
-use super::{Backoff, Matching, RetryPolicy};
-use crate::{expression, fields::Fields, node::quote, reader::Reading, value::Field};
+use super::{Backoff, CircuitBreakerPolicy, Matching, Policies, RetryPolicy};
+use crate::{
+    expression,
+    fields::Fields,
+    node::{Place, quote},
+    reader::Reading,
+    value::Field,
+};
 use std::{ops::RangeInclusive, time::Duration};
-
-/// The policies that targets refer to.
-#[derive(Debug, Default)]
-pub(super) struct Policies {
-    pub timeouts: Vec<String>,
-    pub retries: Vec<(String, RetryPolicy)>,
-    pub circuit_breakers: Vec<String>,
-}
-
-impl Policies {
-    /// The retries whose name makes them a default.
-    pub(super) fn default_retries(&self) -> Vec<(String, RetryPolicy)> {
-        let is_default = |name: &str| name.starts_with("Default") && name.ends_with("RetryPolicy");
-        self.retries
-            .iter()
-            .filter(|(name, _)| is_default(name))
-            .cloned()
-            .collect()
-    }
-}
 
 /// The policies that Dapr brings along: a document may refer to them and, but for the last, define them anew.
 pub(super) const BUILT_IN: [&str; 5] = [
@@ -57,11 +43,14 @@ pub(super) fn built_in(name: &str) -> Option<RetryPolicy> {
     })
 }
 
+/// Dapr raises a lower number of retries of its own policies to this.
+const BUILT_IN_RETRIES_MIN: u32 = 3;
+
 pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Policies {
     let mut policies = Policies::default();
     for (name, _, field) in entries(fields.optional("timeouts", reading), reading) {
-        policies.timeouts.push(name.to_owned());
-        field.duration_or_millis(reading);
+        let timeout = field.duration_or_millis(reading).unwrap_or_default();
+        policies.timeouts.push((name.to_owned(), timeout));
     }
     for (name, place, field) in entries(fields.optional("retries", reading), reading) {
         if name == PROTECTED {
@@ -73,21 +62,36 @@ pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Policie
         let retry = field
             .fields(reading)
             .map(|fields| read_retry(fields, reading));
-        policies
-            .retries
-            .push((name.to_owned(), retry.unwrap_or_default()));
+        let mut retry = retry.unwrap_or_default();
+        if BUILT_IN.contains(&name) {
+            raise_retries(&mut retry, name, place, reading);
+        }
+        policies.retries.push((name.to_owned(), retry));
     }
     for (name, _, field) in entries(fields.optional("circuitBreakers", reading), reading) {
-        policies.circuit_breakers.push(name.to_owned());
-        if let Some(fields) = field.fields(reading) {
-            read_circuit_breaker(fields, reading);
-        }
+        let breaker = field
+            .fields(reading)
+            .map(|fields| read_circuit_breaker(fields, reading));
+        let breaker = breaker.unwrap_or_default();
+        policies.circuit_breakers.push((name.to_owned(), breaker));
     }
     fields.finish(reading);
     policies
 }
 
-type Entry<'n> = (&'n str, crate::node::Place, Field<'n>);
+fn raise_retries(retry: &mut RetryPolicy, name: &str, place: Place, reading: &mut Reading<'_>) {
+    if retry.max_retries >= Some(BUILT_IN_RETRIES_MIN) {
+        return;
+    }
+    retry.max_retries = Some(BUILT_IN_RETRIES_MIN);
+    let message = format!(
+        "the policy {} has {BUILT_IN_RETRIES_MIN} retries, the least that Dapr allows it",
+        quote(name)
+    );
+    reading.warning(place, message);
+}
+
+type Entry<'n> = (&'n str, Place, Field<'n>);
 
 fn entries<'n>(field: Option<Field<'n>>, reading: &mut Reading<'_>) -> Vec<Entry<'n>> {
     field
@@ -209,27 +213,28 @@ fn example(legal: &RangeInclusive<u16>) -> &'static str {
     }
 }
 
-const COUNTS: [&str; 5] = [
-    "requests",
-    "totalSuccesses",
-    "totalFailures",
-    "consecutiveSuccesses",
-    "consecutiveFailures",
-];
-
-fn read_circuit_breaker(mut fields: Fields<'_>, reading: &mut Reading<'_>) {
-    if let Some(field) = fields.optional("maxRequests", reading) {
-        field.count(1..=1_000_000, reading);
-    }
-    for name in ["interval", "timeout"] {
-        if let Some(field) = fields.optional(name, reading) {
-            field.duration_or_millis(reading);
-        }
-    }
-    if let Some(field) = fields.optional("trip", reading)
-        && let Some(source) = field.text(reading)
-    {
-        expression::check(&field, source, &COUNTS, reading);
-    }
+fn read_circuit_breaker(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> CircuitBreakerPolicy {
+    let usual = CircuitBreakerPolicy::default();
+    let max_requests = fields.optional("maxRequests", reading);
+    let max_requests = max_requests.and_then(|field| field.count(1..=1_000_000, reading));
+    let mut duration = |name| {
+        let field = fields.optional(name, reading)?;
+        field.duration_or_millis(reading)
+    };
+    let (interval, timeout) = (duration("interval"), duration("timeout"));
+    let trip = fields.optional("trip", reading).and_then(|field| {
+        let source = field.text(reading)?;
+        expression::check_condition(&field, source, &CircuitBreakerPolicy::COUNTS, reading);
+        Some(source.to_owned())
+    });
     fields.finish(reading);
+    CircuitBreakerPolicy {
+        max_requests: max_requests.unwrap_or(usual.max_requests),
+        interval: interval.unwrap_or(usual.interval),
+        // Zero means the default, as in Dapr.
+        timeout: timeout
+            .filter(|timeout| !timeout.is_zero())
+            .unwrap_or(usual.timeout),
+        trip,
+    }
 }
