@@ -50,7 +50,7 @@ impl<'p> Course<'p> {
     ///
     /// # Errors
     /// Why none may be made now. As in Dapr this ends the call, whatever retries are left.
-    pub fn admit(&mut self) -> Result<Permit, Refusal> {
+    pub fn admit(&self) -> Result<Permit, Refusal> {
         self.policy.admit(self.endpoint, self.deadline)
     }
 
@@ -89,12 +89,12 @@ impl<'p> Course<'p> {
     }
 
     /// Notes that the attempt after a pause begins.
-    pub fn repeats(&mut self) {
+    pub fn repeats(&self) {
         self.policy.meters.retried();
     }
 
     /// Notes that an attempt was given up at the policy's own limit.
-    pub fn timed_out(&mut self) {
+    pub fn timed_out(&self) {
         self.policy.meters.timed_out();
     }
 

@@ -116,6 +116,8 @@ where
         };
         let ending = match (next, spare.filter(Input::is_whole)) {
             (Next::After(pause), Some(spare)) => {
+                // An answer may hold resources of the target, which it needs meanwhile.
+                drop(outcome);
                 tokio::time::sleep(pause).await;
                 course.repeats();
                 input = spare;

@@ -39,7 +39,9 @@ impl Target {
         }
     }
 
-    pub(crate) fn direction(&self) -> &'static str {
+    /// `inbound`, `outbound`, or `invocation` for calls to apps.
+    #[must_use]
+    pub fn direction(&self) -> &'static str {
         match self {
             Self::Component {
                 direction: Direction::Inbound,
@@ -62,6 +64,15 @@ pub struct BreakerStatus {
     pub target: Target,
     /// How many are in which state, the worst first; for an app there is one for each method that was called.
     pub states: Vec<(BreakerState, usize)>,
+}
+
+impl BreakerStatus {
+    /// The state that lets the least through. Without any breaker yet: closed.
+    #[must_use]
+    pub fn worst(&self) -> BreakerState {
+        let states = self.states.iter().map(|(state, _)| *state);
+        states.max().unwrap_or(BreakerState::Closed)
+    }
 }
 
 /// Whose breakers, for what, under which policy: another policy has other breakers.

@@ -81,12 +81,11 @@ impl fmt::Display for Tried {
             1 => "1 attempt".to_owned(),
             more => format!("{more} attempts"),
         };
+        write!(f, "failed after {attempts}")?;
         let elapsed = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX);
-        write!(
-            f,
-            "failed after {attempts} in {:?}",
-            Duration::from_millis(elapsed)
-        )?;
+        if elapsed > 0 {
+            write!(f, " in {:?}", Duration::from_millis(elapsed))?;
+        }
         match self.ending {
             Some(Ending::OutOfTime) => f.write_str(", no time is left for another")?,
             Some(Ending::Unrepeatable) => f.write_str(", its body cannot be sent again")?,
@@ -147,7 +146,7 @@ mod tests {
         assert!(tried.is_worth_telling());
         assert_eq!(
             tried.to_string(),
-            "failed after 1 attempt in 0ns, its circuit breaker is open for another 44.9s: attempt 1: refused"
+            "failed after 1 attempt, its circuit breaker is open for another 44.9s: attempt 1: refused"
         );
         tried.end(Ending::NotRetried, Duration::from_secs(1));
         assert!(!tried.is_worth_telling());

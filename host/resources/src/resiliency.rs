@@ -70,28 +70,6 @@ impl Resiliency {
     }
 }
 
-impl Resiliency {
-    /// The retry of deliveries from this pub/sub backend: its own entry, else the most specific default policy.
-    #[must_use]
-    pub fn inbound_retry(&self, pubsub: &str) -> Option<&RetryPolicy> {
-        const DEFAULTS: [&str; 4] = [
-            "DefaultPubsubComponentInboundRetryPolicy",
-            "DefaultComponentInboundRetryPolicy",
-            "DefaultComponentRetryPolicy",
-            "DefaultRetryPolicy",
-        ];
-        if let Some((_, own)) = self.components.iter().find(|(name, _)| name == pubsub) {
-            return own.inbound.retry.as_ref();
-        }
-        let named = |wanted: &&str| {
-            let mut retries = self.policies.retries.iter();
-            retries.find(|(name, _)| name == wanted)
-        };
-        let found = DEFAULTS.iter().find_map(named);
-        found.map(|(_, policy)| policy)
-    }
-}
-
 /// Policies by name, in the order of the document.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Policies {
