@@ -48,13 +48,15 @@ pub(crate) struct Call<'c> {
 }
 
 /// Runs one call to a backend under every policy. `work` is one attempt; its input is cloned if there may be several.
-pub(crate) async fn call<I: Clone, T, E: BlockError, F>(
+///
+/// Not an `async fn`, like those that call it: each would move the input once more.
+pub(crate) fn call<I: Clone, T, E: BlockError, F>(
     grant: &Grant,
     operation: Operation,
     deadline: Instant,
     input: I,
     work: impl Fn(I) -> F,
-) -> Result<T, E>
+) -> impl Future<Output = Result<T, E>>
 where
     F: Future<Output = Result<T, E>>,
 {
@@ -66,8 +68,8 @@ where
         policy: grant.outbound.as_deref(),
         endpoint: Endpoint::WHOLE,
     };
-    let work = |Repeated(input)| work(input);
-    call.run(Repeated(input), work, &ByOutcome).await
+    let work = move |Repeated(input)| work(input);
+    call.run(Repeated(input), work, &ByOutcome)
 }
 
 impl Call<'_> {
@@ -86,7 +88,19 @@ impl Call<'_> {
         } = self;
         let span = operation.span(calls);
         let started = Instant::now();
-        let answer = self.governed(input, work, judge).instrument(span).await;
+        let deadline = self.deadline.into();
+        let answer = match self.policy {
+            None => {
+                let attempt = attempt(work(input), None, Some(deadline)).instrument(span);
+                let answer = attempt.await;
+                answer.unwrap_or_else(|late| Err(self.late(late)))
+            }
+            Some(policy) => {
+                let run = run(policy, self.endpoint, deadline, input, work, judge);
+                let answer = run.instrument(span).await;
+                answer.map_err(|stopped| self.stopped(stopped))
+            }
+        };
         let outcome = answer
             .as_ref()
             .map_or_else(BlockError::outcome, |_| Outcome::Ok);
@@ -97,25 +111,6 @@ impl Call<'_> {
             calls.faults.log(calls, operation, error);
         }
         answer
-    }
-
-    /// Waits for the backend: until the deadline, and as the resiliency policy says if there is one.
-    async fn governed<I: Input, T, E: BlockError, F>(
-        &self,
-        input: I,
-        work: impl Fn(I) -> F,
-        judge: &impl Judge<T, E>,
-    ) -> Result<T, E>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        let deadline = self.deadline.into();
-        let Some(policy) = self.policy else {
-            let answer = attempt(work(input), None, Some(deadline)).await;
-            return answer.unwrap_or_else(|late| Err(self.late(late)));
-        };
-        let answer = run(policy, self.endpoint, deadline, input, work, judge).await;
-        answer.map_err(|stopped| self.stopped(stopped))
     }
 
     fn late<E: BlockError>(&self, late: Late) -> E {

@@ -218,21 +218,21 @@ impl Publisher {
 
     /// Runs one call. What it sends was prepared once, so that every attempt sends the same; `work` is one attempt. Its
     /// future owns its grant: a closure over borrows could not be proven `Send` by whoever spawns it.
-    async fn run<I: Clone, T, F>(
+    fn run<I: Clone, T, F>(
         &self,
         grant: &Arc<Grant>,
         operation: Operation,
         prepared: Result<I, PubSubError>,
         work: impl Fn(Arc<Grant>, I) -> F,
-    ) -> Result<T, PubSubError>
+    ) -> impl Future<Output = Result<T, PubSubError>>
     where
         F: Future<Output = Result<T, PubSubError>>,
     {
-        let attempt = |prepared: Result<I, PubSubError>| {
+        let attempt = move |prepared: Result<I, PubSubError>| {
             let attempt = prepared.map(|input| work(grant.clone(), input));
             async { attempt?.await }
         };
-        call(grant, operation, self.caller.deadline, prepared, attempt).await
+        call(grant, operation, self.caller.deadline, prepared, attempt)
     }
 }
 
