@@ -4,8 +4,9 @@
 //! span ( metric, log ( deadline ( retry ( circuit breaker ( timeout ( who may ( backend )))))))
 //! ```
 //!
-//! Who may is evaluated once per app and backend (a `Grant`) and asked inside `work`, so that a refusal is
-//! counted and traced like any other outcome; it says nothing about the backend, and no policy tries it again.
+//! Who may is evaluated once per app and backend (a `Grant`) and asked when a call is prepared. A refusal is the outcome of
+//! its only attempt, so that it is counted and traced like any other; it says nothing about the backend, and no policy
+//! tries it again.
 //!
 //! Only what another attempt may cure is tried again: unavailable and timeout. A write that timed out may have happened
 //! nevertheless; it is repeated because the policy of an operator says so, and only then.

@@ -51,7 +51,11 @@ impl<'p> Course<'p> {
     /// # Errors
     /// Why none may be made now. As in Dapr this ends the call, whatever retries are left.
     pub fn admit(&self) -> Result<Permit, Refusal> {
-        self.policy.admit(self.endpoint, self.deadline)
+        let permit = self.policy.admit(self.endpoint, self.deadline)?;
+        if self.tried.attempts() > 0 {
+            self.policy.meters.retried();
+        }
+        Ok(permit)
     }
 
     /// Whether an attempt after the one that begins now is possible at all.
@@ -86,11 +90,6 @@ impl<'p> Course<'p> {
             return Next::End(Ending::OutOfTime);
         }
         Next::After(pause)
-    }
-
-    /// Notes that the attempt after a pause begins.
-    pub fn repeats(&self) {
-        self.policy.meters.retried();
     }
 
     /// Notes that an attempt was given up at the policy's own limit.

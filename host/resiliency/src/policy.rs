@@ -8,6 +8,7 @@ use crate::{
 };
 use berth_resources::RetryPolicy;
 use std::{
+    hash::Hash,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -123,6 +124,15 @@ impl Policy {
     #[must_use]
     pub fn retry(&self) -> Option<&RetryPolicy> {
         self.retries.as_ref().map(|retries| &retries.policy)
+    }
+
+    /// What has a circuit breaker of its own, by whatever names it: all of the target, if there is no breaker at all.
+    #[must_use]
+    pub fn endpoint(&self, name: impl Hash) -> Endpoint {
+        match self.breakers {
+            Some(_) => Endpoint::of(name),
+            None => Endpoint::WHOLE,
+        }
     }
 
     /// Begins a call. No attempt is made for which `deadline` leaves no time.

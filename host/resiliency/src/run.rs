@@ -119,7 +119,6 @@ where
                 // An answer may hold resources of the target, which it needs meanwhile.
                 drop(outcome);
                 tokio::time::sleep(pause).await;
-                course.repeats();
                 input = spare;
                 continue;
             }

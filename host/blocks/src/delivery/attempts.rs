@@ -35,13 +35,6 @@ impl<'p> Attempts<'p> {
         }
     }
 
-    /// Notes that the attempt after a pause begins.
-    pub(super) fn repeats(&self) {
-        if let Some(course) = &self.0 {
-            course.repeats();
-        }
-    }
-
     /// What was tried before the circuit breaker refused; `None`: nothing.
     pub(super) fn tried(self, refusal: Refusal) -> Option<String> {
         let tried = self.0?.finish(Ending::Refused(refusal));

@@ -248,7 +248,6 @@ impl Handling {
             {
                 return Verdict::HandBack(pause, Attempt::Counted);
             }
-            attempts.repeats();
             delivery.attempt = number.saturating_add(1);
         }
     }

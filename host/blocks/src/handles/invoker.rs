@@ -41,7 +41,7 @@ impl Invoker {
         let policy = known.and_then(|target| invocations.policies.of(&target.app));
         // As in Dapr each method of an app has a circuit breaker of its own.
         let endpoint = match (policy, known) {
-            (Some(_), Some(target)) => Endpoint::of((&target.app, request.uri().path())),
+            (Some(policy), Some(target)) => policy.endpoint((&target.app, request.uri().path())),
             _ => Endpoint::WHOLE,
         };
         let call = Call {

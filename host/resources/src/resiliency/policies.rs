@@ -6,6 +6,7 @@ use crate::{
     fields::Fields,
     node::{Place, quote},
     reader::Reading,
+    suggest::did_you_mean,
     value::Field,
 };
 use std::{ops::RangeInclusive, time::Duration};
@@ -48,11 +49,13 @@ const BUILT_IN_RETRIES_MIN: u32 = 3;
 
 pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Policies {
     let mut policies = Policies::default();
-    for (name, _, field) in entries(fields.optional("timeouts", reading), reading) {
+    for (name, place, field) in entries(fields.optional("timeouts", reading), reading) {
+        check_default(name, "Timeout", place, reading);
         let timeout = field.duration_or_millis(reading).unwrap_or_default();
         policies.timeouts.push((name.to_owned(), timeout));
     }
     for (name, place, field) in entries(fields.optional("retries", reading), reading) {
+        check_default(name, "Retry", place, reading);
         if name == PROTECTED {
             reading.error(
                 place,
@@ -68,7 +71,8 @@ pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Policie
         }
         policies.retries.push((name.to_owned(), retry));
     }
-    for (name, _, field) in entries(fields.optional("circuitBreakers", reading), reading) {
+    for (name, place, field) in entries(fields.optional("circuitBreakers", reading), reading) {
+        check_default(name, "CircuitBreaker", place, reading);
         let breaker = field
             .fields(reading)
             .map(|fields| read_circuit_breaker(fields, reading));
@@ -77,6 +81,48 @@ pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Policie
     }
     fields.finish(reading);
     policies
+}
+
+/// A name that looks like that of a default policy and is none would apply to nothing.
+fn check_default(name: &str, kind: &str, place: Place, reading: &mut Reading<'_>) {
+    let looks_like_one = name.starts_with("Default") && name.ends_with("Policy");
+    if !looks_like_one || default_names(kind).any(|known| known == name) {
+        return;
+    }
+    let known: Vec<_> = default_names(kind).collect();
+    let meant = did_you_mean(name, known.iter().map(String::as_str));
+    let message = format!(
+        "{} does not name a default policy of this kind{meant}",
+        quote(name)
+    );
+    reading.warning(place, message);
+}
+
+/// The names that make a policy a default, as Dapr composes them.
+fn default_names(kind: &str) -> impl Iterator<Item = String> {
+    const BLOCKS: [&str; 8] = [
+        "Binding",
+        "Configuration",
+        "Conversation",
+        "Crypto",
+        "Lock",
+        "Pubsub",
+        "Secretstore",
+        "Statestore",
+    ];
+    const OTHERS: [&str; 6] = [
+        "",
+        "App",
+        "Actor",
+        "Component",
+        "ComponentInbound",
+        "ComponentOutbound",
+    ];
+    let of_blocks = BLOCKS.iter().flat_map(|block| {
+        ["Inbound", "Outbound"].map(|direction| format!("{block}Component{direction}"))
+    });
+    let levels = OTHERS.iter().map(ToString::to_string).chain(of_blocks);
+    levels.map(move |level| format!("Default{level}{kind}Policy"))
 }
 
 fn raise_retries(retry: &mut RetryPolicy, name: &str, place: Place, reading: &mut Reading<'_>) {
