@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Everything means what Dapr says it means (<https://docs.dapr.io/operations/resiliency/>). A [`Policy`] is resolved
-//! once, so that a call only follows a reference; without a policy there is nothing to follow. [`run`] carries out a whole
-//! call; whoever has to wait in ways of its own, such as a delivery that keeps a lease, goes step by step with a
+//! once, so that a call only follows a reference; without a policy there is nothing to follow. [`run()`] carries out a
+//! whole call; whoever has to wait in ways of its own, such as a delivery that keeps a lease, goes step by step with a
 //! [`Course`].
 //!
 //! Time is that of tokio, which tests stop and move; what decides ([`Breaker`], pauses) is told the time. Nothing here
