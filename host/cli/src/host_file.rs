@@ -88,7 +88,6 @@ impl HostFile {
                 .mode(0o600)
                 .open(&draft)?;
             file.write_all(&serde_json::to_vec_pretty(self)?)?;
-            file.sync_all()?;
             fs::rename(&draft, &path)
         };
         write().with_context(|| format!("writing {}", path.display()))?;

@@ -24,17 +24,23 @@ pub(crate) enum Concurrency {
     Asynchronous,
 }
 
-/// An engine whose pool holds this many instances at the same time.
+/// An engine whose pool holds this many instances at the same time. The pool reserves terabytes of addresses: on a
+/// machine that has few of them, each instance is made on demand.
 pub(crate) fn engine(instances: u32, concurrency: Concurrency) -> anyhow::Result<Engine> {
     let mut config = base();
     config.concurrency_support(concurrency == Concurrency::Asynchronous);
-    if address_space_is_large() {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
-            instances,
-            concurrency,
-        )));
-    }
-    let engine = Engine::new(&config)?;
+    let mut pooling = config.clone();
+    pooling.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
+        instances,
+        concurrency,
+    )));
+    let engine = Engine::new(&pooling).or_else(|error| {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "no pool of instances: each call makes its own, which takes longer"
+        );
+        Engine::new(&config)
+    })?;
     tick(&engine);
     Ok(engine)
 }
@@ -79,20 +85,6 @@ fn pool(instances: u32, concurrency: Concurrency) -> PoolingAllocationConfig {
         .max_unused_warm_slots(100)
         .pagemap_scan(Enabled::Auto);
     pool
-}
-
-/// The pool reserves terabytes of addresses; machines with few of them get instances on demand.
-fn address_space_is_large() -> bool {
-    let mut config = Config::new();
-    config
-        .memory_reservation(1 << 42)
-        .memory_guard_size(0)
-        .wasm_component_model(false);
-    let Ok(engine) = Engine::new(&config) else {
-        return false;
-    };
-    let mut store = wasmtime::Store::new(&engine, ());
-    wasmtime::Memory::new(&mut store, wasmtime::MemoryType::new64(0, Some(1 << 26))).is_ok()
 }
 
 /// Advances the epoch from a thread of the operating system: a guest that computes without end can hold the worker that

@@ -24,22 +24,23 @@ impl Platform {
     }
 }
 
-/// The platforms of a host.
+/// The platforms of a host, each made for the first guest that needs it.
+#[derive(Default)]
 pub(crate) struct Platforms {
-    plain: Arc<Platform>,
-    /// Made for the first guest that needs it.
-    asynchronous: Mutex<Option<Arc<Platform>>>,
+    plain: Slot,
+    asynchronous: Slot,
     instances: u32,
 }
 
+type Slot = Mutex<Option<Arc<Platform>>>;
+
 impl Platforms {
     /// Each with a pool for this many instances.
-    pub(crate) fn new(instances: u32) -> anyhow::Result<Self> {
-        Ok(Self {
-            plain: Arc::new(Platform::new(instances, Concurrency::Plain)?),
-            asynchronous: Mutex::default(),
+    pub(crate) fn new(instances: u32) -> Self {
+        Self {
             instances,
-        })
+            ..Self::default()
+        }
     }
 
     /// Compiles a guest, or takes it from the cache, for the platform that it needs.
@@ -48,23 +49,29 @@ impl Platforms {
         cache: &Cache,
         guest: &[u8],
     ) -> anyhow::Result<(Arc<Platform>, Compiled)> {
-        if !names_wasi_0_3(guest)
-            && let Ok(compiled) = cache.component(&self.plain.engine, guest)
-        {
-            return Ok((self.plain.clone(), compiled));
+        if !names_wasi_0_3(guest) {
+            let platform = self.plain()?;
+            if let Ok(compiled) = cache.component(&platform.engine, guest) {
+                return Ok((platform, compiled));
+            }
         }
         // Asynchronous functions without any of WASI 0.3 are possible, too: the plain engine refuses them.
-        let platform = self.asynchronous()?;
+        let platform = self.made(&self.asynchronous, Concurrency::Asynchronous)?;
         let compiled = cache.component(&platform.engine, guest)?;
         Ok((platform, compiled))
     }
 
-    fn asynchronous(&self) -> anyhow::Result<Arc<Platform>> {
-        let mut made = self.asynchronous.lock();
+    /// The one for most guests.
+    pub(crate) fn plain(&self) -> anyhow::Result<Arc<Platform>> {
+        self.made(&self.plain, Concurrency::Plain)
+    }
+
+    fn made(&self, slot: &Slot, concurrency: Concurrency) -> anyhow::Result<Arc<Platform>> {
+        let mut made = slot.lock();
         if let Some(platform) = &*made {
             return Ok(platform.clone());
         }
-        let platform = Arc::new(Platform::new(self.instances, Concurrency::Asynchronous)?);
+        let platform = Arc::new(Platform::new(self.instances, concurrency)?);
         *made = Some(platform.clone());
         Ok(platform)
     }

@@ -50,25 +50,29 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Makes the engine for most guests and its pool. Call it within a tokio runtime.
+    /// Begins to make the engine for most guests, which takes a moment that others can use. Call it within a tokio
+    /// runtime.
     ///
     /// # Errors
-    /// The cache directory cannot be used, or the machine cannot hold the pool.
+    /// The cache directory cannot be used.
     pub fn new(options: &RuntimeOptions, blocks: Blocks) -> anyhow::Result<Arc<Self>> {
-        let platforms = Platforms::new(options.instances)?;
         let pool = Arc::new(Semaphore::new(options.instances as usize));
         let cache = Cache::open(&options.cache_dir)?;
         let idle = Arc::new(IdleInstances::default());
         let loader = Loader {
-            platforms,
+            platforms: Platforms::new(options.instances),
             cache,
             blocks: blocks.clone(),
             pool: pool.clone(),
             idle: idle.clone(),
         };
+        let loader = Arc::new(loader);
         tokio::spawn(IdleInstances::sweep(Arc::downgrade(&idle)));
+        let early = loader.clone();
+        // An engine that cannot be made is the error of the first guest that is loaded.
+        tokio::task::spawn_blocking(move || drop(early.platforms.plain()));
         let runtime = Arc::new(Self {
-            loader: Arc::new(loader),
+            loader,
             apps: ArcSwap::default(),
             pool,
             instances: options.instances,

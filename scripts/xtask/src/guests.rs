@@ -128,7 +128,7 @@ const GUESTS: &[Guest] = &[
     test("keyvalue", RUST, &[HTTP]),
     test("keyvalue-draft2", RUST, &[HTTP]),
     test("probe", RUST, &[HTTP]),
-    test("bench", RUST, &[HTTP]),
+    test("bench", RUST, &[HTTP, SUBSCRIBER]),
 ];
 
 impl Group {

@@ -58,6 +58,9 @@ enum Command {
     },
     /// Runs every check and test, as continuous integration does.
     Test {
+        /// Torments servers for hours: more faults, more messages.
+        #[arg(long)]
+        soak: bool,
         /// Passed on to `cargo nextest run`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         nextest: Vec<String>,
@@ -94,7 +97,7 @@ fn run(command: Command) -> Result<()> {
         Command::Guests { group } => guests::build(group),
         Command::Demo { components, keep } => demo::run(components, keep),
         Command::Reference => reference::write(),
-        Command::Test { nextest } => test::run(&nextest),
+        Command::Test { soak, nextest } => test::run(soak, &nextest),
         Command::CheckRepo { freeze_wit: true } => frozen_wit::freeze(),
         Command::CheckRepo { freeze_wit: false } => check_repo::run(),
         Command::Bench { arguments } => bench::run(&arguments),

@@ -30,8 +30,8 @@ impl Timetable {
     }
 }
 
-/// Runs every step; `nextest` is passed on to the test runner.
-pub fn run(nextest: &[String]) -> Result<()> {
+/// Runs every step; `nextest` is passed on to the test runner. Soaked tests take hours.
+pub fn run(soak: bool, nextest: &[String]) -> Result<()> {
     let mut timetable = Timetable::default();
     timetable.step("setup", setup::run)?;
     timetable.step("format", format)?;
@@ -50,7 +50,7 @@ pub fn run(nextest: &[String]) -> Result<()> {
     timetable.step("building the tests", || {
         cargo(&["nextest", "run", "--workspace", "--no-run"])
     })?;
-    timetable.step("tests", || tests(nextest))?;
+    timetable.step("tests", || tests(soak, nextest))?;
     timetable.step("tests of the shop", shop)?;
     timetable.step("documentation", || {
         command::run(
@@ -75,12 +75,17 @@ fn format() -> Result<()> {
 }
 
 /// Beside the servers that take seconds to start: they run once for all tests.
-fn tests(nextest: &[String]) -> Result<()> {
+fn tests(soak: bool, nextest: &[String]) -> Result<()> {
     let mut with_servers = Command::new(repository::built("with-servers")?);
     with_servers
         .current_dir(repository::root())
         .args(["--", "cargo", "nextest", "run", "--workspace"])
         .args(nextest);
+    if soak {
+        with_servers
+            .env("BERTH_SOAK", "1")
+            .args(["--profile", "soak"]);
+    }
     command::run(&mut with_servers)
 }
 

@@ -1,7 +1,7 @@
 //! `berth` as a process.
 
 use crate::{
-    paths,
+    http, paths,
     server::{self, Server},
     settings::Settings,
 };
@@ -10,9 +10,20 @@ use std::{
     env,
     fmt::Write as _,
     fs,
+    net::SocketAddr,
+    ops::Deref,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where metrics are read.
+pub struct Host {
+    server: Server,
+    admin: SocketAddr,
+}
 
 /// Limits that no measurement reaches.
 const LIMITS: &str = "{ cpuTime: 10m, timeout: 10m, concurrency: 1000 }";
@@ -67,48 +78,104 @@ impl<'a> App<'a> {
 
 /// Runs one guest with no document at all, as `berth run hello.wasm` does. `data` keeps the compiled guest.
 pub fn run_guest(settings: &Settings, guest: &Path, data: &Path) -> Result<Server> {
-    run(settings, guest, data, "/")
+    Ok(run(settings, guest, data, "/")?.server)
 }
 
-/// Runs a guest with state in memory and a door for native programs, which is where the server is said to listen.
-pub fn run_dapr_http(settings: &Settings, guest: &Path, folder: &Path) -> Result<Server> {
+/// Runs a guest on the backends of some documents, with a door for native programs, which is where the server is said
+/// to listen. The programs are the app `hello`.
+pub fn run_dapr_http(settings: &Settings, folder: &Path, backends: &str) -> Result<Server> {
     let address = server::free_address()?;
     let port = address.port().to_string();
-    let in_memory = paths::root().join("components/in-memory");
-    let mut command = command(settings, guest, folder);
+    let hello = paths::guest("hello")?;
+    let documents = documents(folder, backends, &[App::fresh("hello", &hello)])?;
+    let mut command = command(settings, &documents, folder);
     command
         .args(["--listen", "127.0.0.1:0"])
-        .args(["--dapr-http-port", &port])
-        .arg("--resources-path")
-        .arg(in_memory);
+        .args(["--admin", "127.0.0.1:0"])
+        .args(["--dapr-http-port", &port]);
     let log = folder.join("berth.log");
     Server::start(&mut command, address, "/v1.0/metadata", &log)
 }
 
-/// Runs apps with state and topics in memory. `folder` gets the documents and keeps the compiled guests.
-pub fn run_apps(settings: &Settings, folder: &Path, apps: &[App<'_>]) -> Result<Server> {
+/// The documents of state and topics in memory.
+pub fn in_memory() -> Result<String> {
+    let folder = paths::root().join("components/in-memory");
+    let read =
+        |file| fs::read_to_string(folder.join(file)).with_context(|| format!("reading {file}"));
+    Ok([read("statestore.yaml")?, read("pubsub.yaml")?].join("---\n"))
+}
+
+/// The document of a backend, metadata in pairs.
+pub fn backend(name: &str, kind: &str, version: &str, metadata: &[(&str, &str)]) -> String {
+    let mut text = format!(
+        "---\n\
+         apiVersion: dapr.io/v1alpha1\n\
+         kind: Component\n\
+         metadata: {{ name: {name} }}\n\
+         spec:\n  \
+           type: {kind}\n  \
+           version: {version}\n  \
+           metadata:\n"
+    );
+    for (name, value) in metadata {
+        let _ = writeln!(text, "    - {{ name: {name}, value: {value:?} }}");
+    }
+    text
+}
+
+/// Runs apps on the backends of some documents. `folder` gets all documents and keeps the compiled guests.
+pub fn run_apps(
+    settings: &Settings,
+    folder: &Path,
+    backends: &str,
+    apps: &[App<'_>],
+) -> Result<Host> {
+    let documents = documents(folder, backends, apps)?;
+    let first = apps.first().context("a host needs an app")?;
+    run(settings, &documents, folder, &format!("/{}", first.name))
+}
+
+/// Writes all documents into a folder below `folder`.
+fn documents(folder: &Path, backends: &str, apps: &[App<'_>]) -> Result<PathBuf> {
     let documents = folder.join("documents");
     fs::create_dir_all(&documents)?;
-    let in_memory = paths::root().join("components/in-memory");
-    for file in ["statestore.yaml", "pubsub.yaml"] {
-        fs::copy(in_memory.join(file), documents.join(file))?;
-    }
+    fs::write(documents.join("backends.yaml"), backends)?;
     let mut text = String::new();
     for app in apps {
         writeln!(text, "---\n{}", app.document())?;
     }
     fs::write(documents.join("apps.yaml"), text)?;
-    let first = apps.first().context("a host needs an app")?;
-    run(settings, &documents, folder, &format!("/{}", first.name))
+    Ok(documents)
 }
 
-fn run(settings: &Settings, what: &Path, data: &Path, path: &str) -> Result<Server> {
-    let address = server::free_address()?;
+fn run(settings: &Settings, what: &Path, data: &Path, path: &str) -> Result<Host> {
+    let (address, admin) = (server::free_address()?, server::free_address()?);
     let mut command = command(settings, what, data);
     command
         .args(["--listen", &address.to_string()])
-        .args(["--dapr-http-port", "off"]);
-    Server::start(&mut command, address, path, &data.join("berth.log"))
+        .args(["--dapr-http-port", "off"])
+        .args(["--admin", &admin.to_string()]);
+    let server = Server::start(&mut command, address, path, &data.join("berth.log"))?;
+    Ok(Host { server, admin })
+}
+
+impl Deref for Host {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
+impl Host {
+    /// Messages that guests have handled.
+    pub fn delivered(&self) -> Result<u64> {
+        let text = http::get(self.admin, "/metrics", PATIENCE)?;
+        let lines = text.lines();
+        let deliveries = lines.filter(|line| line.starts_with("berth_deliveries_total{"));
+        let counts = deliveries.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(counts.sum::<f64>() as u64)
+    }
 }
 
 /// `berth run` but for its ports.
@@ -122,7 +189,6 @@ fn command(settings: &Settings, what: &Path, data: &Path) -> Command {
         .arg(data.join("data"))
         .arg("--cache-dir")
         .arg(data.join("cache"))
-        .args(["--admin", "127.0.0.1:0"])
         .args(["--log-level", "warn"]);
     command
 }

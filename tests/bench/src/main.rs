@@ -66,11 +66,13 @@ enum Command {
         #[arg(long)]
         port: u16,
     },
-    /// Serves a store in memory, as a peer.
+    /// Serves the values of a Redis, as a peer.
     #[command(hide = true)]
     NativeState {
         #[arg(long)]
         port: u16,
+        #[arg(long)]
+        redis: String,
     },
 }
 
@@ -78,9 +80,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Some(Command::NativeHello { port }) => peers::native::serve(port),
-        Some(Command::NativeState { port }) => {
-            peers::native::serve_state(port, measurements::dapr_http_state::VALUE)
-        }
+        Some(Command::NativeState { port, redis }) => peers::native::serve_state(port, &redis),
         None => bench(&arguments),
     };
     match done {

@@ -53,6 +53,7 @@ pub enum Unit {
     Microseconds,
     Milliseconds,
     Kibibytes,
+    Count,
 }
 
 /// What must hold.
@@ -158,6 +159,7 @@ impl Unit {
             Self::Microseconds => format!("{figure:.digits$} µs"),
             Self::Milliseconds => format!("{figure:.digits$} ms"),
             Self::Kibibytes => format!("{} KiB", thousands(figure)),
+            Self::Count => thousands(figure),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::http;
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -72,6 +73,21 @@ impl Server {
     /// The address of the server as `wrk` wants it.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Stops the process until it is thawed.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).context("sending a signal to the server")
     }
 
     /// Resident memory of the process, in KiB.

@@ -1,7 +1,7 @@
 //! The sets of `components/`, each with servers of its own.
 
-use crate::{Folder, Host, paths};
-use anyhow::{Context, Result, ensure};
+use crate::{Folder, Frail, Host, HostBuilder, paths};
+use anyhow::{Context, Result, bail, ensure};
 use berth_servers::{MockKafka, Postgres, PostgresDatabase, RabbitMq, Redis, RedisOptions};
 use std::{any::Any, fs, path::Path};
 
@@ -26,8 +26,7 @@ pub enum Set {
 pub struct Shop {
     // Dropped before its servers.
     host: Host,
-    _documents: Folder,
-    _servers: Servers,
+    _ground: Ground,
 }
 
 impl Shop {
@@ -38,6 +37,27 @@ impl Shop {
     }
 }
 
+/// Hosts that run the shop on the servers of one set, and these servers.
+pub struct Fleet {
+    /// Each has data and ports of its own.
+    // Dropped before their servers.
+    pub hosts: Vec<Host>,
+    _ground: Ground,
+}
+
+/// What hosts stand on.
+struct Ground {
+    documents: Folder,
+    _servers: Servers,
+}
+
+impl Ground {
+    fn host(&self) -> Result<HostBuilder> {
+        let host = Host::builder().source(paths::shop()?);
+        Ok(host.arg("--resources-path").arg(self.documents.path()))
+    }
+}
+
 impl Set {
     /// Runs the shop on the documents of the set, in which the addresses of the usual servers and their credentials are
     /// replaced by those of private ones, and nothing else. Tests that run at the same time have different numbers.
@@ -45,17 +65,69 @@ impl Set {
     /// # Errors
     /// As [`crate::HostBuilder::start`].
     pub async fn shop(self, number: usize) -> Result<Shop> {
-        let servers = Servers::start(self, number).await;
-        let documents = self.documents(&servers.replacements)?;
-        let host = Host::builder()
-            .source(paths::shop()?)
-            .arg("--resources-path")
-            .arg(documents.path())
-            .start()
-            .await?;
+        let ground = self.ground(Servers::start(self, number).await)?;
         Ok(Shop {
-            host,
-            _documents: documents,
+            host: ground.host()?.start().await?,
+            _ground: ground,
+        })
+    }
+
+    /// Runs so many hosts on the same servers, which take over soon what a killed one held. Native programs are the app
+    /// `order-service`.
+    ///
+    /// # Errors
+    /// As [`crate::HostBuilder::start`].
+    pub async fn fleet(self, number: usize, hosts: usize) -> Result<Fleet> {
+        let mut servers = Servers::start(self, number).await;
+        if self == Self::Redis {
+            let metadata = "type: pubsub.redis\n  version: v1\n  metadata:\n";
+            let hasty = "    - name: processingTimeout\n      value: 2s\n    - name: redeliverInterval\n      value: 500ms\n";
+            servers.replace(metadata, format!("{metadata}{hasty}"));
+        }
+        let ground = self.ground(servers)?;
+        let mut fleet = Vec::new();
+        for _ in 0..hosts {
+            let host = ground.host()?.arg("--app-id").arg("order-service");
+            fleet.push(host.start().await?);
+        }
+        Ok(Fleet {
+            hosts: fleet,
+            _ground: ground,
+        })
+    }
+
+    /// Runs the shop on a server of this set that nobody else uses, in order to break it: for sets of two servers, the
+    /// broker.
+    ///
+    /// # Errors
+    /// As [`crate::HostBuilder::start`].
+    pub async fn frail_shop(self) -> Result<(Shop, Frail)> {
+        let mut servers = Servers::default();
+        let frail = match self {
+            Self::Embedded | Self::InMemory => bail!("{self:?} has no server"),
+            Self::Redis => servers.frail_redis().await,
+            Self::Postgresql => servers.frail_postgresql().await,
+            Self::Rabbitmq => {
+                servers.postgresql().await;
+                servers.frail_rabbitmq().await
+            }
+            Self::Kafka => {
+                let frail = servers.frail_kafka();
+                servers.postgresql().await;
+                frail
+            }
+        };
+        let ground = self.ground(servers)?;
+        let shop = Shop {
+            host: ground.host()?.start().await?,
+            _ground: ground,
+        };
+        Ok((shop, frail))
+    }
+
+    fn ground(self, servers: Servers) -> Result<Ground> {
+        Ok(Ground {
+            documents: self.documents(&servers.replacements)?,
             _servers: servers,
         })
     }
@@ -145,14 +217,39 @@ impl Servers {
 
     async fn redis(&mut self) {
         let redis = Redis::start(RedisOptions::new()).await;
-        self.replace("localhost:6379", format!("127.0.0.1:{}", redis.port()));
+        self.redis_at(redis.port());
         self.running.push(Box::new(redis));
+    }
+
+    async fn frail_redis(&mut self) -> Frail {
+        let redis = Redis::start(RedisOptions::new().durable()).await;
+        let frail = Frail::redis(redis).await;
+        self.redis_at(frail.port());
+        frail
+    }
+
+    fn redis_at(&mut self, port: u16) {
+        self.replace("localhost:6379", format!("127.0.0.1:{port}"));
     }
 
     async fn postgresql(&mut self) {
         let database = Postgres::shared().await;
+        self.postgresql_at(database.port, &database);
+        self.running.push(Box::new(database));
+    }
+
+    async fn frail_postgresql(&mut self) -> Frail {
+        let server = Postgres::start().await;
+        let database = server.database().await;
+        let frail = Frail::postgres(server).await;
+        self.postgresql_at(frail.port(), &database);
+        self.running.push(Box::new(database));
+        frail
+    }
+
+    fn postgresql_at(&mut self, port: u16, database: &PostgresDatabase) {
         self.replace("value: localhost", "value: 127.0.0.1".to_owned());
-        self.replace("value: 5432", format!("value: {}", database.port));
+        self.replace("value: 5432", format!("value: {port}"));
         self.replace(
             "name: database\n      value: postgres",
             format!("name: database\n      value: {}", database.name),
@@ -164,7 +261,6 @@ impl Servers {
                 PostgresDatabase::PASSWORD
             ),
         );
-        self.running.push(Box::new(database));
     }
 
     /// A part of the shared broker: the shops of several tests have the same topics.
@@ -174,9 +270,21 @@ impl Servers {
         self.running.push(Box::new(broker));
     }
 
+    async fn frail_rabbitmq(&mut self) -> Frail {
+        let frail = Frail::rabbitmq(RabbitMq::start().await).await;
+        self.replace("localhost:5672", format!("127.0.0.1:{}", frail.port()));
+        frail
+    }
+
     fn kafka(&mut self) {
         let cluster = MockKafka::start(1);
         self.replace("localhost:9092", cluster.brokers());
         self.running.push(Box::new(cluster));
+    }
+
+    fn frail_kafka(&mut self) -> Frail {
+        let cluster = MockKafka::start(1);
+        self.replace("localhost:9092", cluster.brokers());
+        Frail::kafka(cluster)
     }
 }

@@ -6,6 +6,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
+    ops::Range,
     path::PathBuf,
     sync::{
         Arc,
@@ -117,7 +118,20 @@ impl Load {
     /// # Errors
     /// An order is refused for good.
     pub async fn place(&self, shop: &Client, tally: &Arc<Tally>) -> Result<()> {
-        stream::iter(0..self.orders)
+        self.place_some(0..self.orders, shop, tally).await
+    }
+
+    /// Places some of the orders, each again and again until it is acknowledged.
+    ///
+    /// # Errors
+    /// An order is refused for good.
+    pub async fn place_some(
+        &self,
+        numbers: Range<u64>,
+        shop: &Client,
+        tally: &Arc<Tally>,
+    ) -> Result<()> {
+        stream::iter(numbers)
             .map(|number| self.place_one(shop, number, tally))
             .buffer_unordered(self.concurrency)
             .try_collect()

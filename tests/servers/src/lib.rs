@@ -1,8 +1,8 @@
 //! Private servers for tests: each with its own port and data directory, to be killed, frozen and cut off at will.
 //!
 //! Common to all: [`Process`] (the server), [`Proxy`] (the network before it), [`Authority`] (certificates), [`program()`]
-//! (where it is installed) and [`free_port`]. Those that take long to start are [`Shareable`]. A module per server knows
-//! how that one is configured and when it is ready.
+//! (where it is installed) and [`free_port`]. Those that take long to start are [`Shareable`]; [`extent`] says how long
+//! a test may torment them. A module per server knows how that one is configured and when it is ready.
 #![allow(
     clippy::missing_panics_doc,
     reason = "for tests: what goes wrong ends the test"
@@ -18,6 +18,7 @@ mod proxy;
 mod rabbitmq;
 mod redis;
 mod shared;
+mod soak;
 
 pub use certificates::{Authority, Certificate};
 pub use kafka::MockKafka;
@@ -29,3 +30,4 @@ pub use proxy::Proxy;
 pub use rabbitmq::RabbitMq;
 pub use redis::{ClientTls, Redis, RedisCluster, RedisOptions, RedisSentinel};
 pub use shared::{Own, Shareable, Shared, shared};
+pub use soak::extent;

@@ -1,6 +1,6 @@
 //! RabbitMQ from Debian's package, without plugins.
 
-use crate::{Own, Process, Shareable, Shared, free_port, program, shared};
+use crate::{Authority, Own, Process, Shareable, Shared, free_port, program, shared};
 use std::{
     io,
     path::Path,
@@ -68,12 +68,44 @@ impl RabbitMq {
     /// Starts a broker and waits until it answers, which takes several seconds.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a directory for the broker");
+        Self::start_in(folder, plain).await
+    }
+
+    /// With TLS only, by a certificate of `authority` for `localhost`; clients must show one, too.
+    pub async fn start_tls(authority: &Authority) -> Self {
+        let folder = tempfile::tempdir().expect("a directory for the broker");
+        let server = authority.issue("localhost");
+        let files = [
+            ("cacertfile", authority.certificate()),
+            ("certfile", server.certificate),
+            ("keyfile", server.key),
+        ];
+        let files = files.map(|(option, path)| {
+            let copy = folder.path().join(option);
+            std::fs::copy(path, &copy).expect("a copy of a certificate");
+            format!("ssl_options.{option} = {}\n", copy.display())
+        });
+        let options = "ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n";
+        let options = files.concat() + options;
+        let listener = |port| {
+            format!(
+                "listeners.tcp = none\n\
+                 listeners.ssl.1 = 127.0.0.1:{port}\n\
+                 num_acceptors.ssl = 2\n\
+                 {options}"
+            )
+        };
+        Self::start_in(folder, listener).await
+    }
+
+    async fn start_in(folder: TempDir, listener: impl Fn(u16) -> String) -> Self {
         let ports = Ports {
             amqp: free_port(),
             names: free_port(),
             nodes: free_port(),
         };
-        configure(folder.path(), ports).expect("the broker's configuration");
+        let listener = listener(ports.amqp);
+        configure(folder.path(), &listener).expect("the broker's configuration");
         let names = start_names(folder.path(), ports).expect("Erlang's name server starts");
         let server = start_server(folder.path(), ports).expect("the broker starts");
         let mut own = Self {
@@ -161,18 +193,21 @@ impl RabbitMq {
     }
 }
 
-/// Listens on the loopback interface only, and lets neither a full disk nor little memory stop publishers.
-fn configure(folder: &Path, ports: Ports) -> io::Result<()> {
+/// On the loopback interface only.
+fn plain(port: u16) -> String {
+    format!("listeners.tcp.1 = 127.0.0.1:{port}\nnum_acceptors.tcp = 2\n")
+}
+
+/// Lets neither a full disk nor little memory stop publishers.
+fn configure(folder: &Path, listener: &str) -> io::Result<()> {
     let text = format!(
-        "listeners.tcp.1 = 127.0.0.1:{}\n\
-         num_acceptors.tcp = 2\n\
+        "{listener}\
          log.file = false\n\
          log.console = true\n\
          log.console.level = info\n\
          vm_memory_high_watermark.absolute = 1GB\n\
          disk_free_limit.absolute = 10MB\n\
          load_definitions = {}\n",
-        ports.amqp,
         folder.join("definitions.json").display(),
     );
     std::fs::write(folder.join("rabbitmq.conf"), text)?;

@@ -10,7 +10,11 @@ use berth_resources::{AppId, Component, Diagnostic, MetadataItem, Namespace, Sev
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
+
+/// What a backend may take beyond `initTimeout`: drivers whose own patience is as long say what they waited for.
+const GRACE: Duration = Duration::from_millis(500);
 
 pub(super) struct Opening<'o> {
     components: &'o [Component],
@@ -303,7 +307,8 @@ impl<'o> Opening<'o> {
             apps: app.into_iter().cloned().collect(),
             connections: self.plan.connections.clone(),
         };
-        match tokio::time::timeout(component.init_timeout, (driver.open)(context, values)).await {
+        let patience = component.init_timeout + GRACE;
+        match tokio::time::timeout(patience, (driver.open)(context, values)).await {
             Ok(Ok(opened)) => Ok(opened),
             Ok(Err(OpenError::Metadata { field, message })) => Err(at(
                 component,

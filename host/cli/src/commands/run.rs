@@ -74,9 +74,9 @@ pub struct Args {
         hide_env_values = true
     )]
     cache_dir: Option<PathBuf>,
-    /// Guest instances of all apps together
-    #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    max_instances: u32,
+    /// Guest instances of all apps together; by default one for each 64 MiB of memory, at most 1000
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    max_instances: Option<u32>,
     /// Leave changed files alone until the next start
     #[arg(long)]
     no_watch: bool,
@@ -142,7 +142,9 @@ fn settings(args: Args) -> Result<Settings, Failure> {
         data_dir: args.data_dir,
         listen: args.listen,
         admin: args.admin,
-        max_instances: args.max_instances,
+        max_instances: args
+            .max_instances
+            .unwrap_or_else(host::default_max_instances),
         watch: !args.no_watch,
         drain_timeout: args.drain_timeout,
         output: args.output,

@@ -10,7 +10,13 @@ use berth_blocks::{
 use berth_resources::{App, Diagnostic, Severity, Subscription};
 use berth_runtime::{LoadedApp, Runtime, RuntimeOptions};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::{path::Path, sync::Arc, thread::available_parallelism, time::Duration};
+use std::{
+    io::{self, IsTerminal as _},
+    path::Path,
+    sync::Arc,
+    thread::available_parallelism,
+    time::Duration,
+};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 /// A guest that can be called, with what it was made from.
@@ -159,6 +165,9 @@ pub async fn check_guests(
 
 /// Shown on terminals only, and only while it is worth looking at.
 fn progress_bar(count: usize) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
     let style =
         ProgressStyle::with_template("{spinner} compiling guests {bar:24} {pos}/{len} {msg}");
     let bar = ProgressBar::new(u64::try_from(count).unwrap_or(0));

@@ -16,6 +16,7 @@ mod documents;
 mod files_limit;
 mod guests;
 mod heal;
+mod instances;
 mod life;
 mod reload;
 mod running;
@@ -29,6 +30,7 @@ mod watch;
 pub use dapr_http::{DaprHttpPort, DaprHttpSettings};
 pub use documents::Documents;
 pub use guests::check_guests;
+pub use instances::default_max as default_max_instances;
 pub use life::run;
 pub use sources::Sources;
 

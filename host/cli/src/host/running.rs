@@ -9,7 +9,6 @@ use berth_blocks::{Backends, Deliveries};
 use berth_gateway::{admin::ServingAdmin, dapr_http::ServingDaprHttp, ingress::ServingIngress};
 use futures::future::join_all;
 use std::{path::PathBuf, sync::Arc, time::Instant};
-use tokio_util::task::AbortOnDropHandle;
 
 /// A host that serves.
 pub struct Running {
@@ -17,8 +16,6 @@ pub struct Running {
     pub workshop: Workshop,
     pub deployment: Deployment,
     pub deliveries: Arc<Deliveries>,
-    /// Keeps the metrics small.
-    pub upkeep: AbortOnDropHandle<()>,
     /// The data directory is ours until the end.
     pub lock: data_dir::Lock,
 }
@@ -62,7 +59,6 @@ impl Running {
             doors,
             workshop,
             deliveries,
-            upkeep,
             lock,
             ..
         } = self;
@@ -89,7 +85,7 @@ impl Running {
         admin.drain(limit.saturating_sub(began.elapsed())).await;
         // The last users of the backends are gone: this closes them.
         workshop.blocks.swap(Backends::default());
-        drop((upkeep, lock));
+        drop(lock);
         let took = ui::duration(began.elapsed());
         if cut_connections + cut_calls == 0 {
             tracing::info!(took, "stopped");

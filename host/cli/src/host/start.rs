@@ -27,7 +27,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::sync::CancellationToken;
 
 /// The admin API's address where none is given and this one is free.
 const ADMIN_DEFAULT: SocketAddr =
@@ -40,6 +40,14 @@ const SUBSCRIBED_WITHIN: Duration = Duration::from_secs(5);
 pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Running, Failure> {
     let began = Instant::now();
     let files = files_limit::raise();
+    let metrics = Metrics::install()?;
+    let blocks = Blocks::new();
+    let options = RuntimeOptions {
+        cache_dir: settings.cache_dir.clone(),
+        instances: settings.max_instances,
+    };
+    // First, since its engine is made meanwhile.
+    let runtime = Runtime::new(&options, blocks.clone())?;
     let registry = registry();
     let documents = read(&settings, &registry)?;
     let lock = data_dir::claim(&settings.data_dir)?;
@@ -51,13 +59,6 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         .map_err(|error| listen_taken(error, settings.listen))?;
     let dapr_http = dapr_http::bind(&settings, &planned, files / 8)?;
     let admin = bind_admin(settings.admin)?;
-    let metrics = Metrics::install()?;
-    let blocks = Blocks::new();
-    let options = RuntimeOptions {
-        cache_dir: settings.cache_dir.clone(),
-        instances: settings.max_instances,
-    };
-    let runtime = Runtime::new(&options, blocks.clone())?;
     let workshop = Workshop {
         settings,
         registry,
@@ -87,7 +88,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         blocks,
         runtime,
         deliveries: deliveries.clone(),
-        metrics: metrics.clone(),
+        metrics,
         namespace: settings.sources.namespace.clone(),
         shutdown: stop,
         token: token.clone(),
@@ -114,7 +115,6 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         workshop,
         deployment,
         deliveries,
-        upkeep: upkeep(metrics),
         lock,
     })
 }
@@ -192,17 +192,6 @@ pub fn taken(error: io::Error, address: SocketAddr, flag: &str, free: &str) -> F
         _ => format!("listening on {address}"),
     };
     Failure::from(anyhow::Error::from(error).context(what)).hint(hint)
-}
-
-fn upkeep(metrics: Metrics) -> AbortOnDropHandle<()> {
-    let task = tokio::spawn(async move {
-        let mut interval = tokio::time::interval(Metrics::UPKEEP_INTERVAL);
-        loop {
-            interval.tick().await;
-            metrics.upkeep();
-        }
-    });
-    AbortOnDropHandle::new(task)
 }
 
 #[cfg(test)]

@@ -60,7 +60,8 @@ const NOTES: &str = "\
 `connectionString` is `amqps://user:password@rabbitmq.example.com:5671/vhost`. What is published to a topic before an
 app has ever subscribed to it is lost, as in Dapr; dead letters are kept. Topics cannot be looked into.
 
-Tested with RabbitMQ 3.10, classic and quorum queues on one node. Not tested: clusters, managed services (Amazon MQ,
+Tested with RabbitMQ 3.10: classic and quorum queues on one node, TLS with client certificates. Not tested: EXTERNAL
+logins, clusters, managed services (Amazon MQ,
 CloudAMQP), RabbitMQ 4.
 ";
 

@@ -1,4 +1,8 @@
 //! A Cluster: the client crate keeps one connection per node, follows redirections and reconnects.
+//!
+//! When a node dies and comes back at a bad moment, that client can come to a halt for good: its task waits for itself,
+//! every call runs into its timeout and nothing is sent any more. Hence a client that let a call run out of time and
+//! answered no other one meanwhile is replaced.
 
 use super::{
     Master,
@@ -6,6 +10,7 @@ use super::{
     node::{Dedicated, answers_of, connect},
     settings::{Address, Settings},
 };
+use parking_lot::Mutex;
 use redis::{
     Cmd, Pipeline, RedisResult, TlsMode, Value,
     aio::ConnectionLike as _,
@@ -21,6 +26,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Instant,
 };
 use tokio::sync::OnceCell;
 
@@ -29,8 +35,22 @@ const SLOTS: u16 = 16_384;
 pub(super) struct ClusterLink {
     settings: Arc<Settings>,
     location: String,
-    connection: OnceCell<ClusterConnection>,
+    client: Mutex<Arc<Client>>,
     replicas: AtomicUsize,
+}
+
+/// One client of the crate, connected by the first call.
+#[derive(Default)]
+struct Client {
+    connection: OnceCell<ClusterConnection>,
+    /// When a node last answered, whatever it said.
+    heard: Mutex<Option<Instant>>,
+}
+
+/// A call under way.
+struct Asked {
+    client: Arc<Client>,
+    began: Instant,
 }
 
 impl fmt::Debug for ClusterLink {
@@ -44,13 +64,12 @@ impl ClusterLink {
         Self {
             location: settings.location(),
             settings,
-            connection: OnceCell::new(),
+            client: Mutex::default(),
             replicas: AtomicUsize::new(0),
         }
     }
 
     pub(super) async fn ready(&self) -> Result<(), Failure> {
-        self.connection().await?;
         let masters = self.masters().await?;
         let replicas = masters.iter().map(|master| master.replicas).max();
         self.replicas
@@ -63,9 +82,9 @@ impl ClusterLink {
     }
 
     pub(super) async fn call(&self, command: &Cmd) -> Result<Value, Failure> {
-        let mut connection = self.connection().await?;
+        let (asked, mut connection) = self.ask().await?;
         let answer = connection.req_packed_command(command).await;
-        self.checked(answer.and_then(Value::extract_error))
+        self.answered(&asked, answer.and_then(Value::extract_error))
     }
 
     pub(super) async fn pipeline(
@@ -93,10 +112,10 @@ impl ClusterLink {
         route: SingleNodeRoutingInfo,
         commands: &Pipeline,
     ) -> Result<Vec<Value>, Failure> {
-        let mut connection = self.connection().await?;
+        let (asked, mut connection) = self.ask().await?;
         let (offset, count) = answers_of(commands);
         let answers = connection.route_pipeline(commands.clone(), offset, count, route);
-        self.checked(answers.await)
+        self.answered(&asked, answers.await)
     }
 
     /// The masters in the order of their IDs.
@@ -126,12 +145,13 @@ impl ClusterLink {
     }
 
     async fn shards(&self) -> Result<Vec<Shard>, Failure> {
-        let mut connection = self.connection().await?;
+        let (asked, mut connection) = self.ask().await?;
         let mut question = cmd("CLUSTER");
         question.arg("SLOTS");
         let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
         let answer = connection.route_command(question, route).await;
-        let Value::Array(ranges) = self.checked(answer.and_then(Value::extract_error))? else {
+        let Value::Array(ranges) = self.answered(&asked, answer.and_then(Value::extract_error))?
+        else {
             return Err(Failure::unavailable(
                 &self.location,
                 "CLUSTER SLOTS answered no list",
@@ -143,13 +163,41 @@ impl ClusterLink {
             .collect())
     }
 
-    fn checked<T>(&self, answer: RedisResult<T>) -> Result<T, Failure> {
-        answer.map_err(|error| Failure::of(&self.location, &error))
+    async fn ask(&self) -> Result<(Asked, ClusterConnection), Failure> {
+        let client = self.client.lock().clone();
+        let connection = client.connection.get_or_try_init(|| self.connect()).await?;
+        let connection = connection.clone();
+        let began = Instant::now();
+        Ok((Asked { client, began }, connection))
     }
 
-    async fn connection(&self) -> Result<ClusterConnection, Failure> {
-        let connection = self.connection.get_or_try_init(|| self.connect()).await;
-        connection.cloned()
+    fn answered<T>(&self, asked: &Asked, answer: RedisResult<T>) -> Result<T, Failure> {
+        let Asked { client, began } = asked;
+        match &answer {
+            Err(error) if error.is_timeout() => {
+                if client.heard.lock().is_none_or(|heard| heard < *began) {
+                    self.replace(client);
+                }
+            }
+            Err(error) if error.is_io_error() => {}
+            _ => *client.heard.lock() = Some(Instant::now()),
+        }
+        self.checked(answer)
+    }
+
+    fn replace(&self, halted: &Arc<Client>) {
+        let mut present = self.client.lock();
+        if Arc::ptr_eq(&present, halted) {
+            tracing::debug!(
+                server = self.location,
+                "a client that answers nothing is replaced"
+            );
+            *present = Arc::default();
+        }
+    }
+
+    fn checked<T>(&self, answer: RedisResult<T>) -> Result<T, Failure> {
+        answer.map_err(|error| Failure::of(&self.location, &error))
     }
 
     /// The client crate's error does not say what failed, so a node is tried first.

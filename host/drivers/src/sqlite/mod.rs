@@ -41,8 +41,9 @@ use writer::Writer;
 pub struct Database {
     location: Location,
     options: Options,
-    /// Closed before the writer, which as the last connection removes the log.
-    readers: Option<Readers>,
+    /// Started by the first read: an app that keeps no state costs no threads. Closed before the writer, which as the
+    /// last connection removes the log.
+    readers: OnceCell<Readers>,
     writer: Writer,
     run: OnceCell<Run>,
 }
@@ -72,17 +73,13 @@ impl Database {
 
     /// Opens the file on this thread, which may wait for the disk.
     fn open(location: Location, options: Options) -> Result<Self, OpenError> {
-        let opened = connection::open_checked(&location, &options)
-            .and_then(|writer| {
-                let readers = Readers::start(&location, &options)?;
-                Ok((Writer::start(writer, &location, &options), readers))
-            })
+        let connection = connection::open_checked(&location, &options)
             .map_err(|error| error::open_error(&location, &error))?;
         Ok(Self {
+            writer: Writer::start(connection, &location, &options),
             location,
             options,
-            writer: opened.0,
-            readers: opened.1,
+            readers: OnceCell::new(),
             run: OnceCell::new(),
         })
     }
@@ -184,12 +181,24 @@ impl Database {
         T: Send + 'static,
         E: From<EngineError> + Send + 'static,
     {
-        let Some(readers) = &self.readers else {
+        if !Readers::are_possible(&self.location, &self.options) {
             return self.write(move |transaction| job(transaction)).await;
-        };
+        }
+        let readers = self
+            .readers
+            .get_or_try_init(|| self.start_readers())
+            .await?;
         let (job, answer) = ReplyJob::new(Durability::Process, job, |_| ());
         readers.send(Box::new(job)).await;
         answer.await.unwrap_or_else(|_| Err(self.closed().into()))
+    }
+
+    async fn start_readers(&self) -> Result<Readers, EngineError> {
+        let (location, options) = (self.location.clone(), self.options.clone());
+        let starting = tokio::task::spawn_blocking(move || {
+            Readers::start(&location, &options).map_err(|error| EngineError::of(&location, &error))
+        });
+        starting.await.unwrap_or_else(|_| Err(self.closed()))
     }
 
     /// Whether the file answers.

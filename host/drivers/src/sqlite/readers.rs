@@ -26,15 +26,14 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    /// `None` where readers would see another database (in memory) or block the writer (no log): there the writer
-    /// reads, too.
-    pub(super) fn start(
-        location: &Location,
-        options: &Options,
-    ) -> Result<Option<Self>, rusqlite::Error> {
-        if matches!(location, Location::Memory(_)) || options.journal == Journal::Delete {
-            return Ok(None);
-        }
+    /// Not where readers would see another database (in memory) or block the writer (no log): there the writer reads,
+    /// too.
+    pub(super) fn are_possible(location: &Location, options: &Options) -> bool {
+        matches!(location, Location::File(_)) && options.journal == Journal::Wal
+    }
+
+    /// Opens the connections, which may wait for the disk.
+    pub(super) fn start(location: &Location, options: &Options) -> Result<Self, rusqlite::Error> {
         let (jobs, waiting) = mpsc::channel(QUEUE_JOBS);
         let waiting: Queue = Arc::new(Mutex::new(waiting));
         let mut threads = Vec::with_capacity(THREADS);
@@ -46,10 +45,10 @@ impl Readers {
                 .spawn(move || serve(&connection, &waiting, &location));
             threads.extend(thread.ok());
         }
-        Ok(Some(Self {
+        Ok(Self {
             jobs: Some(jobs),
             threads,
-        }))
+        })
     }
 
     /// Waits for a place in the queue.

@@ -1,5 +1,6 @@
-//! A value out of a store in memory through the Dapr HTTP API, beside an axum handler that calls the same store.
+//! A value of `state.redis` through the Dapr HTTP API, beside an axum handler that reads it with the redis crate.
 
+use super::stores;
 use crate::{
     host, http, paths,
     peers::{native, wrk},
@@ -8,30 +9,30 @@ use crate::{
     settings::Settings,
 };
 use anyhow::Result;
+use berth_servers::{Redis, RedisOptions};
 use std::time::Duration;
 
-/// What is stored.
-pub const VALUE: &str =
-    r#"{"orderId":"17","customerId":"ada","items":[{"sku":"tea","qty":2}],"totalCents":1250}"#;
 const BUDGET: Budget = Budget::RatioAtLeast(0.8);
 const STORE: &str = "/v1.0/state/statestore";
+const ITEMS: &str = r#"[{"key":"order-17","value":{"orderId":"17","customerId":"ada","items":[{"sku":"tea","qty":2}],"totalCents":1250}}]"#;
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     wrk::ensure()?;
     let folder = paths::scratch("dapr_http_state")?;
-    let berth = host::run_dapr_http(settings, &paths::guest("hello")?, &folder)?;
-    let key = native::KEY;
-    let items = format!(r#"[{{"key":"{key}","value":{VALUE}}}]"#);
-    http::post(berth.address, STORE, &items, Duration::from_secs(10))?;
-    let native = native::start_state(&folder)?;
+    let server = stores::runtime()?.block_on(Redis::start(RedisOptions::new()));
+    let metadata = [("redisHost", &*server.address())];
+    let backend = host::backend("statestore", "state.redis", "v1", &metadata);
+    let berth = host::run_dapr_http(settings, &folder, &backend)?;
+    http::post(berth.address, STORE, ITEMS, Duration::from_secs(10))?;
+    let native = native::start_state(&folder, &server.address())?;
     let [ours, theirs] = alternate(
         settings.rounds,
         [
-            Box::new(|| wrk::load(&berth.url(&format!("{STORE}/{key}")), settings.round)),
-            Box::new(|| wrk::load(&native.url(&format!("/{key}")), settings.round)),
+            Box::new(|| wrk::load(&berth.url(&format!("{STORE}/order-17")), settings.round)),
+            Box::new(|| wrk::load(&native.url("/hello||order-17"), settings.round)),
         ],
     )?;
     let unit = Unit::PerSecond;
-    let peer = ("native axum", &theirs);
+    let peer = ("native axum and redis crate", &theirs);
     Ok(vec![Line::beside("reads", unit, &ours, peer, BUDGET)])
 }

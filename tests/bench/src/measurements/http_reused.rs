@@ -23,7 +23,7 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
         reuse: REUSE,
         ..App::fresh("hello", &guest)
     };
-    let berth = host::run_apps(settings, &folder, &[hello])?;
+    let berth = host::run_apps(settings, &folder, &host::in_memory()?, &[hello])?;
     let reuse = REUSE.to_string();
     let peer = wasmtime.serve(&guest, &["--max-instance-reuse-count", &reuse], &folder)?;
     let native = native::start(&folder)?;

@@ -67,7 +67,7 @@ fn resident(
         .zip(guests)
         .map(|(name, guest)| App::fresh(name, guest))
         .collect();
-    let host = host::run_apps(settings, folder, &apps)?;
+    let host = host::run_apps(settings, folder, &host::in_memory()?, &apps)?;
     for name in names {
         http::get(host.address, &format!("/{name}"), PATIENCE)?;
     }

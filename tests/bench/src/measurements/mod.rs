@@ -1,14 +1,23 @@
 //! What is measured: one file each, with its budget.
 
 mod cold_start;
-pub mod dapr_http_state;
-pub mod driver;
+mod dapr_http_state;
+mod driver;
 mod http_fresh;
 mod http_reused;
 mod idle_memory;
 mod invocation;
+mod loops;
+mod pubsub_kafka;
+mod pubsub_rabbitmq;
+mod pubsub_redis;
 mod pubsub_sqlite;
+mod state_postgresql;
+mod state_redis;
 mod state_sqlite;
+mod stores;
+mod tenants;
+mod topics;
 mod wit_call;
 
 use crate::{report::Line, settings::Settings};
@@ -45,9 +54,15 @@ measurements! {
     HttpReused http_reused "a hello over HTTP, instances that serve a thousand requests",
     WitCall wit_call "one call of a guest to state in memory, under every policy",
     Invocation invocation "calls of an app to an app of the same host, fresh instances",
-    DaprHttpState dapr_http_state "a value of a store in memory through the Dapr HTTP API",
+    DaprHttpState dapr_http_state "a value of state.redis through the Dapr HTTP API",
     StateSqlite state_sqlite "writes to state.sqlite, each on the disk when it is answered",
     PubsubSqlite pubsub_sqlite "messages published to pubsub.sqlite, received and acknowledged",
+    StateRedis state_redis "guests' gets and sets in state.redis",
+    StatePostgresql state_postgresql "guests' gets and sets in state.postgresql",
+    Tenants tenants "connections and memory of apps that share one state.redis",
+    PubsubRedis pubsub_redis "messages that guests publish to and handle from pubsub.redis",
+    PubsubRabbitmq pubsub_rabbitmq "messages that guests publish to and handle from pubsub.rabbitmq",
+    PubsubKafka pubsub_kafka "messages that guests publish to and handle from pubsub.kafka",
     ColdStart cold_start "from the start of the process to the first answer, guest compiled before",
     IdleMemory idle_memory "resident memory of an app that has answered once",
 }

@@ -17,7 +17,8 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("wit_call")?;
     let (hello, bench) = (paths::guest("hello")?, paths::guest("bench")?);
     let apps = [App::fresh("hello", &hello), App::fresh("bench", &bench)];
-    let host = host::run_apps(settings, &folder, &apps)?;
+    let host = host::run_apps(settings, &folder, &host::in_memory()?, &apps)?;
+    http::get(host.address, "/bench/state/fill", PATIENCE)?;
     let microseconds = |operation: &str| -> Result<f64> {
         let path = format!("/bench/state/{operation}?n={}", settings.calls);
         let nanoseconds: f64 = http::get(host.address, &path, PATIENCE)?

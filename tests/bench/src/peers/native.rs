@@ -1,10 +1,7 @@
-//! Native servers on axum: a hello, which is what the machine gives without any guest, and a store in memory without
-//! any rule around it.
+//! Native servers on axum: a hello, which is what the machine gives without any guest, and a handler that reads a value
+//! with the redis crate.
 
-use crate::{
-    measurements::driver,
-    server::{self, Server},
-};
+use crate::server::{self, Server};
 use anyhow::{Context, Result};
 use axum::{
     Router,
@@ -13,26 +10,27 @@ use axum::{
     response::{IntoResponse, Response},
     routing,
 };
-use berth_blocks::state::{GetOptions, Precondition, SetRequest, StateStore};
-use bytes::Bytes;
-use std::{env, net::Ipv4Addr, path::Path, path::PathBuf, process::Command, sync::Arc};
+use redis::{aio::MultiplexedConnection, cmd};
+use std::{env, net::Ipv4Addr, path::Path, process::Command};
 use tokio::net::TcpListener;
 
 /// Starts the hello as a process of its own.
 pub fn start(folder: &Path) -> Result<Server> {
-    start_as("native-hello", folder)
+    start_as("native-hello", &[], folder)
 }
 
-/// Starts the store as a process of its own: `/{key}` gives the value that it holds.
-pub fn start_state(folder: &Path) -> Result<Server> {
-    start_as("native-state", folder)
+/// Starts the handler as a process of its own: `/{key}` gives the value that Redis has, as `state.redis` keeps it.
+pub fn start_state(folder: &Path, redis: &str) -> Result<Server> {
+    start_as("native-state", &["--redis", redis], folder)
 }
 
-fn start_as(command: &str, folder: &Path) -> Result<Server> {
+fn start_as(command: &str, arguments: &[&str], folder: &Path) -> Result<Server> {
     let address = server::free_address()?;
     let own = env::current_exe().context("finding the benchmarks' own binary")?;
     let mut process = Command::new(own);
-    process.args([command, "--port", &address.port().to_string()]);
+    process
+        .args([command, "--port", &address.port().to_string()])
+        .args(arguments);
     let log = folder.join(format!("{command}.log"));
     Server::start(&mut process, address, "/", &log)
 }
@@ -44,45 +42,36 @@ pub fn serve(port: u16) -> Result<()> {
     runtime()?.block_on(listen(port, router))
 }
 
-/// Is the store, until the process ends.
-pub fn serve_state(port: u16, value: &'static str) -> Result<()> {
+/// Is the handler, until the process ends.
+pub fn serve_state(port: u16, redis: &str) -> Result<()> {
     runtime()?.block_on(async {
-        let opened = driver::open("state.in-memory", PathBuf::new()).await?;
-        let store = opened.state.context("state.in-memory serves state")?;
-        let request = SetRequest {
-            key: KEY.to_owned(),
-            value: Bytes::from_static(value.as_bytes()),
-            precondition: Precondition::None,
-            consistency: None,
-            ttl: None,
-            content_type: None,
-            metadata: Vec::new(),
-        };
-        store.set(request).await?;
+        let client = redis::Client::open(format!("redis://{redis}/"))?;
+        let connection = client.get_multiplexed_async_connection().await?;
         let router = Router::new()
             .route("/", routing::get(|| async { "ready" }))
             .route("/{key}", routing::get(state))
-            .with_state(store);
+            .with_state(connection);
         listen(port, router).await
     })
 }
 
-/// The key that the store holds.
-pub const KEY: &str = "order-17";
-
 async fn state(
-    State(store): State<Arc<dyn StateStore>>,
+    State(mut connection): State<MultiplexedConnection>,
     Segments(key): Segments<String>,
 ) -> Response {
-    match store.get(&key, &GetOptions::default()).await {
-        Ok(Some(entry)) => {
+    let mut get = cmd("HMGET");
+    get.arg(key).arg("data").arg("version");
+    let answer: Result<(Option<Vec<u8>>, Option<String>), _> =
+        get.query_async(&mut connection).await;
+    match answer {
+        Ok((Some(value), Some(etag))) => {
             let headers = [
                 (header::CONTENT_TYPE, "application/json".to_owned()),
-                (header::ETAG, entry.etag),
+                (header::ETAG, etag),
             ];
-            (headers, entry.value).into_response()
+            (headers, value).into_response()
         }
-        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Ok(_) => StatusCode::NO_CONTENT.into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -1,5 +1,6 @@
 //! Calls to the app `hello`, whose whole answer is read.
 
+use crate::Loop;
 use crate::bindings::berth::invocation::invoker::{self, Request};
 use crate::bindings::wasi::http::outgoing_handler;
 use crate::bindings::wasi::http::types::{
@@ -11,8 +12,8 @@ use std::time::Instant;
 const APP: &str = "hello";
 const CHUNK: u64 = 64 * 1024;
 
-pub fn invoke(times: u32) -> Result<u128, String> {
-    repeat(times, || {
+pub fn invoke(calls: &Loop) -> Result<u128, String> {
+    repeat(calls, || {
         let request = Request {
             method: "hello".to_owned(),
             verb: "GET".to_owned(),
@@ -27,8 +28,8 @@ pub fn invoke(times: u32) -> Result<u128, String> {
     })
 }
 
-pub fn fetch(times: u32) -> Result<u128, String> {
-    repeat(times, || {
+pub fn fetch(calls: &Loop) -> Result<u128, String> {
+    repeat(calls, || {
         let request = OutgoingRequest::new(Fields::new());
         let fits = "the request is well-formed";
         request.set_scheme(Some(&Scheme::Http)).expect(fits);
@@ -44,9 +45,9 @@ pub fn fetch(times: u32) -> Result<u128, String> {
     })
 }
 
-fn repeat(times: u32, call: impl Fn() -> Result<(), String>) -> Result<u128, String> {
+fn repeat(calls: &Loop, call: impl Fn() -> Result<(), String>) -> Result<u128, String> {
     let began = Instant::now();
-    for _ in 0..times {
+    for _ in 0..calls.times {
         call()?;
     }
     Ok(began.elapsed().as_nanos())

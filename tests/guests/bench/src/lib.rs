@@ -1,11 +1,16 @@
 //! Repeats one call to an import and answers how many nanoseconds that took, by the guest's own clock:
 //!
-//! - `/bench/state/get?n=1000`, `/bench/state/set?n=1000`: the store `statestore`.
+//! - `/bench/state/get?n=1000`, `/bench/state/set?n=1000`: the store `statestore`; `&from=64` takes other keys. Only what
+//!   `/bench/state/fill` has written can be got.
+//! - `/bench/publish?n=1000`: the topic `published` of `pubsub`.
 //! - `/bench/invoke?n=1000`: the app `hello` through `berth:invocation`.
 //! - `/bench/fetch?n=1000`: the app `hello` through `wasi:http`.
+//!
+//! The first part of the path is whatever the ingress knows the app by. Messages of any topic are handled at once.
 
 mod http;
 mod invocation;
+mod pubsub;
 mod state;
 
 use bindings::exports::wasi::http::incoming_handler;
@@ -19,9 +24,11 @@ mod bindings {
 
             world bench {
                 import berth:state/store@0.1.0;
+                import berth:pubsub/publisher@0.1.0;
                 import berth:invocation/invoker@0.1.0;
                 import wasi:http/outgoing-handler@0.2.12;
                 export wasi:http/incoming-handler@0.2.12;
+                export berth:pubsub/subscriber@0.1.0;
             }
         ",
         generate_all,
@@ -32,15 +39,33 @@ struct Bench;
 
 bindings::export!(Bench with_types_in bindings);
 
+/// What is asked for in the query.
+struct Loop {
+    times: u32,
+    from: u32,
+}
+
+impl Loop {
+    fn of(query: &str) -> Self {
+        let number = |name: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs
+                .find(|(found, _)| *found == name)
+                .and_then(|(_, value)| value.parse().ok())
+        };
+        Self {
+            times: number("n").unwrap_or(1),
+            from: number("from").unwrap_or(0),
+        }
+    }
+}
+
 impl incoming_handler::Guest for Bench {
     fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
-        let target = request.path_with_query().unwrap_or_default();
+        let target = request.path_with_query().unwrap_or("/".to_owned());
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let times = query
-            .strip_prefix("n=")
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(1);
-        match measure(path, times) {
+        let (_, what) = path[1..].split_once('/').unwrap_or_default();
+        match measure(what, &Loop::of(query)) {
             Some(Ok(nanoseconds)) => http::answer(outparam, 200, &nanoseconds.to_string()),
             Some(Err(error)) => http::answer(outparam, 500, &error),
             None => http::answer(outparam, 404, "no such measurement"),
@@ -48,12 +73,14 @@ impl incoming_handler::Guest for Bench {
     }
 }
 
-fn measure(path: &str, times: u32) -> Option<Result<u128, String>> {
-    Some(match path {
-        "/bench/state/get" => state::get(times),
-        "/bench/state/set" => state::set(times),
-        "/bench/invoke" => invocation::invoke(times),
-        "/bench/fetch" => invocation::fetch(times),
+fn measure(what: &str, calls: &Loop) -> Option<Result<u128, String>> {
+    Some(match what {
+        "state/get" => state::get(calls),
+        "state/set" => state::set(calls),
+        "state/fill" => state::fill(),
+        "publish" => pubsub::publish(calls),
+        "invoke" => invocation::invoke(calls),
+        "fetch" => invocation::fetch(calls),
         _ => return None,
     })
 }

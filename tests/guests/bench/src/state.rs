@@ -1,36 +1,52 @@
-//! Calls to the state store. The store is opened and the key is there before the clock starts.
+//! Calls to the state store. The store is opened and the keys are made before the clock starts.
 
+use crate::Loop;
 use crate::bindings::berth::state::store::{self, Error, GetOptions, SetOptions, Store};
 use std::time::Instant;
 
-const KEY: &str = "order-17";
 const VALUE: &[u8] = br#"{"orderId":"17","customerId":"ada","totalCents":1250}"#;
+/// Keys that there are.
+const KEYS: u32 = 2048;
+/// Keys that one loop uses.
+const WINDOW: u32 = 64;
 
-pub fn get(times: u32) -> Result<u128, String> {
-    let store = prepared().map_err(text)?;
+pub fn get(calls: &Loop) -> Result<u128, String> {
+    repeat(calls, |store, key| {
+        let entry = store.get(key, &get_options()).map_err(text)?;
+        entry.map(|_| ()).ok_or(format!("{key} is missing"))
+    })
+}
+
+pub fn set(calls: &Loop) -> Result<u128, String> {
+    repeat(calls, |store, key| {
+        store.set(key, VALUE, &set_options()).map_err(text)
+    })
+}
+
+/// Gives every key its value.
+pub fn fill() -> Result<u128, String> {
+    let store = store::open("statestore").map_err(text)?;
     let began = Instant::now();
-    for _ in 0..times {
-        let entry = store.get(KEY, &get_options()).map_err(text)?;
-        if entry.is_none() {
-            return Err(format!("{KEY} is gone"));
-        }
+    for number in 0..KEYS {
+        store
+            .set(&key(number), VALUE, &set_options())
+            .map_err(text)?;
     }
     Ok(began.elapsed().as_nanos())
 }
 
-pub fn set(times: u32) -> Result<u128, String> {
-    let store = prepared().map_err(text)?;
+fn repeat(calls: &Loop, call: impl Fn(&Store, &str) -> Result<(), String>) -> Result<u128, String> {
+    let store = store::open("statestore").map_err(text)?;
+    let keys: Vec<_> = (0..WINDOW).map(|next| key(calls.from + next)).collect();
     let began = Instant::now();
-    for _ in 0..times {
-        store.set(KEY, VALUE, &set_options()).map_err(text)?;
+    for (_, key) in (0..calls.times).zip(keys.iter().cycle()) {
+        call(&store, key)?;
     }
     Ok(began.elapsed().as_nanos())
 }
 
-fn prepared() -> Result<Store, Error> {
-    let store = store::open("statestore")?;
-    store.set(KEY, VALUE, &set_options())?;
-    Ok(store)
+fn key(number: u32) -> String {
+    format!("order-{}", number % KEYS)
 }
 
 fn get_options() -> GetOptions {

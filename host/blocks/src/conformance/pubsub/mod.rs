@@ -1,20 +1,22 @@
 //! What every broker does. Cases take a fresh, empty broker.
 
+mod acts;
 mod groups;
 mod leases;
+mod part;
 mod publishing;
 mod rest;
 
+use acts::request;
+pub use acts::{acknowledge, join, keyed, message, one, some, text};
 pub use groups::*;
 pub use leases::*;
+pub use part::Part;
 pub use publishing::*;
 pub use rest::*;
 
 use super::{PATIENCE, Subject};
-use crate::pubsub::{
-    Consumer, InboundMessage, OutboundMessage, PubSub, PubSubError, SubscribeRequest,
-};
-use bytes::Bytes;
+use crate::pubsub::{Consumer, InboundMessage, OutboundMessage, PubSub, PubSubError};
 use std::{collections::BTreeSet, time::Duration};
 
 /// The broker under test.
@@ -22,34 +24,6 @@ pub type Broker = Subject<dyn PubSub>;
 
 /// How long a consumer is watched for something that must not come.
 const SILENCE: Duration = Duration::from_millis(400);
-
-fn message(topic: &str, data: &str) -> OutboundMessage {
-    OutboundMessage {
-        topic: topic.to_owned(),
-        data: Bytes::copy_from_slice(data.as_bytes()),
-        content_type: "text/plain".to_owned(),
-        ttl: None,
-        partition_key: None,
-        metadata: Vec::new(),
-        retain: None,
-    }
-}
-
-fn keyed(topic: &str, key: &str, data: &str) -> OutboundMessage {
-    OutboundMessage {
-        partition_key: Some(key.to_owned()),
-        ..message(topic, data)
-    }
-}
-
-fn request(topic: &str, group: &str, prefetch: usize) -> SubscribeRequest {
-    SubscribeRequest {
-        topic: topic.to_owned(),
-        group: group.to_owned(),
-        prefetch,
-        metadata: Vec::new(),
-    }
-}
 
 fn names(prefix: &str, count: usize) -> Vec<String> {
     (0..count)
@@ -101,16 +75,7 @@ struct Listener(Box<dyn Consumer>);
 impl Listener {
     /// The next messages; panics when none comes.
     async fn some(&mut self, max: usize) -> Vec<InboundMessage> {
-        let messages = tokio::time::timeout(PATIENCE, self.0.receive(max)).await;
-        let messages = messages
-            .expect("a message comes")
-            .expect("receiving succeeds");
-        assert!(
-            (1..=max).contains(&messages.len()),
-            "{} messages, asked for {max}",
-            messages.len()
-        );
-        messages
+        some(&mut *self.0, max).await
     }
 
     async fn one(&mut self) -> InboundMessage {
@@ -140,18 +105,6 @@ impl Listener {
             panic!("a message that must not come: {messages:?}");
         }
     }
-}
-
-fn text(message: &InboundMessage) -> String {
-    String::from_utf8_lossy(&message.data).into_owned()
-}
-
-async fn acknowledge(message: InboundMessage) {
-    message
-        .lease
-        .acknowledge()
-        .await
-        .expect("the message is acknowledged");
 }
 
 /// Brokers that show nothing say so.

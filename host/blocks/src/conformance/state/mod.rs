@@ -21,7 +21,9 @@ use bytes::Bytes;
 /// The store under test.
 pub type Store = Subject<dyn StateStore>;
 
-fn set(key: &str, value: &str) -> SetRequest {
+/// A write that requires nothing.
+#[must_use]
+pub fn set(key: &str, value: &str) -> SetRequest {
     SetRequest {
         key: key.to_owned(),
         value: Bytes::copy_from_slice(value.as_bytes()),
@@ -40,7 +42,9 @@ fn set_if(key: &str, value: &str, precondition: Precondition) -> SetRequest {
     }
 }
 
-fn delete(key: &str) -> DeleteRequest {
+/// A deletion that requires nothing.
+#[must_use]
+pub fn delete(key: &str) -> DeleteRequest {
     DeleteRequest {
         key: key.to_owned(),
         precondition: Precondition::None,

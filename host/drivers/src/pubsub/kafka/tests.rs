@@ -9,11 +9,13 @@ mod wire;
 use super::*;
 use crate::scratch::{Scratch, context, metadata, try_metadata};
 use berth_blocks::{
-    conformance::{PATIENCE, Subject, eventually},
-    pubsub::{Attempt, InboundMessage},
+    conformance::{
+        PATIENCE, Subject, eventually,
+        pubsub::{Part, acknowledge, join as join_with, keyed, message, one, text},
+    },
+    pubsub::Attempt,
 };
 use berth_servers::MockKafka;
-use bytes::Bytes;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -68,8 +70,8 @@ async fn open_broker() -> Subject<dyn PubSub> {
         let (brokers, prefix) = (brokers.clone(), prefix.clone());
         async move {
             let quick = [("sessionTimeout", "6s"), ("heartbeatInterval", "500ms")];
-            let own = Prefixed {
-                inner: open_at(&brokers, &quick).await,
+            let own = Part {
+                broker: open_at(&brokers, &quick).await,
                 prefix,
             };
             let pubsub: Arc<dyn PubSub> = Arc::new(own);
@@ -84,119 +86,12 @@ berth_blocks::pubsub_conformance!(
     broker: open_broker
 );
 
-/// Keeps the topics and groups of one test apart from all others on a broker.
-struct Prefixed {
-    inner: KafkaPubSub,
-    prefix: String,
-}
-
-impl Prefixed {
-    fn own(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
-    }
-}
-
-#[async_trait]
-impl PubSub for Prefixed {
-    fn capabilities(&self) -> PubSubCapabilities {
-        self.inner.capabilities()
-    }
-
-    async fn publish(&self, message: OutboundMessage) -> Result<(), PubSubError> {
-        // Refusals name the topic.
-        record::check_topic(&message.topic)?;
-        let topic = self.own(&message.topic);
-        self.inner
-            .publish(OutboundMessage { topic, ..message })
-            .await
-    }
-
-    async fn subscribe(&self, request: SubscribeRequest) -> Result<Box<dyn Consumer>, PubSubError> {
-        record::check_topic(&request.topic)?;
-        let (topic, group) = (self.own(&request.topic), self.own(&request.group));
-        let request = SubscribeRequest {
-            topic,
-            group,
-            ..request
-        };
-        self.inner.subscribe(request).await
-    }
-
-    async fn browse(
-        &self,
-        topic: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<StoredMessage>, PubSubError> {
-        self.inner.browse(&self.own(topic), after, limit).await
-    }
-
-    async fn remove(&self, topic: &str, id: &str) -> Result<bool, PubSubError> {
-        self.inner.remove(&self.own(topic), id).await
-    }
-
-    async fn depths(&self) -> Result<Vec<TopicDepth>, PubSubError> {
-        let stripped = |name: &str| name.strip_prefix(&self.prefix).map(str::to_owned);
-        let depths = self.inner.depths().await?.into_iter();
-        let own = depths.filter_map(|depth| {
-            Some(TopicDepth {
-                topic: stripped(&depth.topic)?,
-                group: depth.group.as_deref().and_then(stripped),
-                ..depth
-            })
-        });
-        Ok(own.collect())
-    }
-
-    async fn ping(&self) -> Result<(), PubSubError> {
-        self.inner.ping().await
-    }
-}
-
-fn message(topic: &str, data: &str) -> OutboundMessage {
-    OutboundMessage {
-        topic: topic.to_owned(),
-        data: Bytes::copy_from_slice(data.as_bytes()),
-        content_type: "text/plain".to_owned(),
-        ttl: None,
-        partition_key: None,
-        metadata: Vec::new(),
-        retain: None,
-    }
-}
-
-fn keyed(topic: &str, key: &str, data: &str) -> OutboundMessage {
-    OutboundMessage {
-        partition_key: Some(key.to_owned()),
-        ..message(topic, data)
-    }
-}
-
 async fn publish(pubsub: &KafkaPubSub, message: OutboundMessage) {
     pubsub.publish(message).await.unwrap();
 }
 
 async fn join(pubsub: &KafkaPubSub, topic: &str, group: &str) -> Box<dyn Consumer> {
-    let request = SubscribeRequest {
-        topic: topic.to_owned(),
-        group: group.to_owned(),
-        prefetch: 100,
-        metadata: Vec::new(),
-    };
-    pubsub.subscribe(request).await.unwrap()
-}
-
-async fn one(consumer: &mut dyn Consumer) -> InboundMessage {
-    let received = tokio::time::timeout(PATIENCE, consumer.receive(1)).await;
-    received.expect("a message comes").unwrap().remove(0)
-}
-
-async fn acknowledge(message: InboundMessage) {
-    message.lease.acknowledge().await.unwrap();
-}
-
-fn text(message: &InboundMessage) -> String {
-    String::from_utf8_lossy(&message.data).into_owned()
+    join_with(pubsub, topic, group, 100).await
 }
 
 /// Nothing comes for a while.

@@ -277,6 +277,10 @@ fn properties(target: &Target) -> ConnectionProperties {
     }
 }
 
+/// How rustls names the alert by which a server asks for a client certificate (RFC 8446, section 6.2). It comes after
+/// the handshake of TLS 1.3, with the first thing that is read.
+const CERTIFICATE_REQUIRED: &str = "CertificateRequired";
+
 /// Why the broker does not let this client in.
 fn refusal(target: &Target, address: &str, error: &lapin::Error) -> String {
     let user = &target.uri.authority.userinfo.username;
@@ -293,6 +297,9 @@ fn refusal(target: &Target, address: &str, error: &lapin::Error) -> String {
             "RabbitMQ at {address} has no virtual host \"{}\" for user \"{user}\": create it with \
              `rabbitmqctl add_vhost` and `rabbitmqctl set_permissions`",
             target.uri.vhost
+        ),
+        _ if error.to_string().contains(CERTIFICATE_REQUIRED) => format!(
+            "RabbitMQ at {address} asks for a client certificate: set `clientCert` and `clientKey`"
         ),
         _ => format!(
             "RabbitMQ at {address} breaks off the handshake: {error}; check that the port speaks AMQP 0-9-1, \

@@ -5,7 +5,10 @@ mod world;
 
 use super::*;
 use berth_blocks::{
-    conformance::{Subject, eventually},
+    conformance::{
+        PATIENCE, Subject, eventually,
+        pubsub::{Part, acknowledge, join, message, one, some, text},
+    },
     pubsub::Attempt,
 };
 use berth_servers::RabbitMq;
@@ -33,8 +36,8 @@ async fn open_for_test(queue_type: &'static str) -> Subject<dyn PubSub> {
                 ("connectionString", url.as_str()),
                 ("queueType", queue_type),
             ];
-            let own: Arc<dyn PubSub> = Arc::new(OwnTopics {
-                inner: open_with(&entries).await,
+            let own: Arc<dyn PubSub> = Arc::new(Part {
+                broker: open_with(&entries).await,
                 prefix,
             });
             own

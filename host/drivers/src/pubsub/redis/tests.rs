@@ -7,7 +7,10 @@ mod wire;
 use super::*;
 use crate::scratch::{context, metadata, try_metadata};
 use berth_blocks::{
-    conformance::{Subject, eventually},
+    conformance::{
+        Subject, eventually,
+        pubsub::{one, some as receive, text},
+    },
     pubsub::{Attempt, InboundMessage},
 };
 use berth_servers::{Redis as TestServer, RedisCluster, RedisOptions};
@@ -109,25 +112,12 @@ async fn join(pubsub: &RedisPubSub) -> Box<dyn Consumer> {
     pubsub.subscribe(request(100)).await.unwrap()
 }
 
-async fn receive(consumer: &mut dyn Consumer, max: usize) -> Vec<InboundMessage> {
-    let received = tokio::time::timeout(PATIENCE, consumer.receive(max)).await;
-    received.expect("a message comes").unwrap()
-}
-
-async fn one(consumer: &mut dyn Consumer) -> InboundMessage {
-    receive(consumer, 1).await.remove(0)
-}
-
 async fn some(consumer: &mut dyn Consumer, count: usize) -> Vec<InboundMessage> {
     let mut messages = Vec::new();
     while messages.len() < count {
         messages.extend(receive(consumer, count - messages.len()).await);
     }
     messages
-}
-
-fn text(message: &InboundMessage) -> String {
-    String::from_utf8_lossy(&message.data).into_owned()
 }
 
 /// Somebody who is not berth.

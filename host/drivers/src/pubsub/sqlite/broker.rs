@@ -15,14 +15,17 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
 };
-use tokio::{runtime::Handle, sync::Notify};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, OnceCell},
+};
 
 /// The queue of one file.
 #[derive(Debug)]
 pub(super) struct Broker {
     pub(super) database: Arc<Database>,
-    /// This run of the host, the owner of its leases.
-    pub(super) run: i64,
+    /// This run of the host, the owner of its leases, once it takes any.
+    run: OnceCell<i64>,
     /// Where leases that are dropped hand their message back.
     pub(super) runtime: Handle,
     /// Claims of this run so far.
@@ -38,21 +41,27 @@ impl Broker {
         database: Arc<Database>,
     ) -> Result<Arc<Self>, OpenError> {
         database.migrate(OWNER, STEPS).await?;
-        let failed =
-            |error: EngineError| OpenError::Backend(format!("taking over leases: {error}"));
-        let run = database.run().await.map_err(failed)?;
-        let (id, over_before) = (run.id, run.over_before);
-        take_over(&database, over_before).await.map_err(failed)?;
         let identity = format!("pubsub {}", database.location().identity());
         context.connections.shared(&identity, || {
             Ok(Self {
                 database,
-                run: id,
+                run: OnceCell::new(),
                 runtime: Handle::current(),
                 claims: AtomicI64::new(0),
                 waiting: Mutex::default(),
             })
         })
+    }
+
+    /// The owner that this run of the host writes into its leases. It begins with the first consumer: hosts that only
+    /// publish write nothing when they start.
+    pub(super) async fn run(&self) -> Result<i64, EngineError> {
+        let begin = async || {
+            let run = self.database.run().await?;
+            take_over(&self.database, run.over_before).await?;
+            Ok(run.id)
+        };
+        self.run.get_or_try_init(begin).await.copied()
     }
 
     /// A number for a claim, never given twice in this run. A transaction that is undone uses its numbers up, hence

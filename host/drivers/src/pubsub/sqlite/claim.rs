@@ -216,7 +216,7 @@ impl Claim<'_> {
             group: self.terms.group,
             topic: self.terms.topic,
             message,
-            run: broker.run,
+            run: self.terms.run,
             claim: broker.next_claim(),
         }
     }

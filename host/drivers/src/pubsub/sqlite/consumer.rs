@@ -36,10 +36,12 @@ impl SqliteConsumer {
             .database
             .write(move |transaction| join_group(transaction, &topic, &group));
         let (topic, group) = join.await?;
+        let run = broker.run().await?;
         let prefetch = request.prefetch.clamp(1, Semaphore::MAX_PERMITS);
         Ok(Self {
             terms: LeaseTerms {
                 broker: broker.clone(),
+                run,
                 topic,
                 group,
                 duration,

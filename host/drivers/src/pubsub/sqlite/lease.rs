@@ -30,6 +30,8 @@ pub(super) struct Ticket {
 #[derive(Debug, Clone)]
 pub(super) struct LeaseTerms {
     pub(super) broker: Arc<Broker>,
+    /// The owner.
+    pub(super) run: i64,
     pub(super) topic: TopicId,
     pub(super) group: GroupId,
     pub(super) duration: Duration,

@@ -89,7 +89,10 @@ impl Table {
             .iter()
             .map(|operation| self.change(operation))
             .collect();
-        let changes = changes?;
+        let mut changes = changes?;
+        // Operations on different keys do not see each other. In the order of keys, every host locks them in the same
+        // order, and two transactions do not wait for each other.
+        changes.sort_by_key(|change| change.key);
         match &changes[..] {
             [] => return Ok(()),
             // One statement is a transaction.

@@ -6,7 +6,10 @@ mod many;
 
 use super::*;
 use crate::scratch::{context, try_metadata};
-use berth_blocks::conformance::{Subject, eventually};
+use berth_blocks::conformance::{
+    Subject, eventually,
+    state::{delete, set},
+};
 use berth_servers::{Proxy, Redis as Server, RedisCluster, RedisOptions, RedisSentinel};
 use redis::{FromRedisValue, aio::MultiplexedConnection};
 
@@ -79,27 +82,6 @@ async fn store_of(server: &Server, more: &[(&str, &str)]) -> RedisState {
             .map(|(name, value)| (*name, (*value).to_owned())),
     );
     open_with(&entries).await.unwrap()
-}
-
-fn set(key: &str, value: &str) -> SetRequest {
-    SetRequest {
-        key: key.to_owned(),
-        value: Bytes::copy_from_slice(value.as_bytes()),
-        precondition: Precondition::None,
-        consistency: None,
-        ttl: None,
-        content_type: None,
-        metadata: Vec::new(),
-    }
-}
-
-fn delete(key: &str) -> DeleteRequest {
-    DeleteRequest {
-        key: key.to_owned(),
-        precondition: Precondition::None,
-        consistency: None,
-        metadata: Vec::new(),
-    }
 }
 
 impl RedisState {

@@ -138,20 +138,24 @@ impl Table {
             )
             .optional()?;
         let level = level.unwrap_or_else(|| "0".to_owned());
-        match level.parse::<u32>() {
-            Ok(level) if level <= DAPR_MIGRATIONS => {}
+        let level = match level.parse::<u32>() {
+            Ok(level) if level <= DAPR_MIGRATIONS => level,
             _ => {
                 return refused(StateError::Other(format!(
                     "table `{metadata}` says that a newer Dapr has made the tables (migrations = {level}, known is \
                      {DAPR_MIGRATIONS}): use another file or other table names"
                 )));
             }
-        }
+        };
         transaction.execute_batch(&self.create)?;
-        transaction.execute(
-            &format!("INSERT OR REPLACE INTO {metadata} (key, value) VALUES ('migrations', ?1)"),
-            [DAPR_MIGRATIONS.to_string()],
-        )?;
+        if level < DAPR_MIGRATIONS {
+            transaction.execute(
+                &format!(
+                    "INSERT OR REPLACE INTO {metadata} (key, value) VALUES ('migrations', ?1)"
+                ),
+                [DAPR_MIGRATIONS.to_string()],
+            )?;
+        }
         Ok(())
     }
 

@@ -15,7 +15,7 @@ struct Load {
 impl Load {
     async fn start(pubsub: &Arc<RabbitPubSub>, topic: &str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let consumer = join(pubsub, topic, "app", 20).await;
+        let consumer = join(&**pubsub, topic, "app", 20).await;
         let (report, seen) = tokio::sync::watch::channel(0);
         Self {
             publisher: tokio::spawn(publish(pubsub.clone(), topic.to_owned(), stop.clone())),
@@ -185,7 +185,7 @@ async fn a_broker_that_hangs_is_given_up_in_time() {
     let broker = RabbitMq::start().await;
     let pubsub = open_at(broker.port(), "classic").await;
     let topic = unique();
-    let mut consumer = join(&pubsub, &topic, "app", 10).await;
+    let mut consumer = join(&*pubsub, &topic, "app", 10).await;
     pubsub.publish(message(&topic, "before")).await.unwrap();
     acknowledge(one(&mut *consumer).await).await;
     broker.freeze();

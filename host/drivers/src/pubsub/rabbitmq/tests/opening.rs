@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::scratch::{metadata, try_metadata};
-use berth_servers::{RabbitMq, free_port};
+use berth_servers::{Authority, RabbitMq, free_port};
 
 async fn refusal(entries: &[(&str, &str)]) -> String {
     let metadata = metadata(entries);
@@ -163,5 +163,40 @@ fn connection_strings_are_read_as_other_clients_read_them() {
     assert_eq!(
         target(&[("hostname", "h:1"), ("username", "u"), ("password", "p@:/")]),
         "u:p@:/@h:1 /"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_checks_both_sides() {
+    let authority = Authority::new();
+    let server = RabbitMq::start_tls(&authority).await;
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+    let client = authority.issue("shop");
+    let (root, certificate, key) = (
+        read(&authority.certificate()),
+        read(&client.certificate),
+        read(&client.key),
+    );
+    let url = format!("amqps://guest:guest@localhost:{}", server.port());
+    let all = [
+        ("connectionString", &*url),
+        ("caCert", &root),
+        ("clientCert", &certificate),
+        ("clientKey", &key),
+    ];
+    let pubsub = open_with(&all).await;
+    let mut consumer = join(&pubsub, "orders", "app", 1).await;
+    pubsub.publish(message("orders", "1")).await.unwrap();
+    assert_eq!(text(&one(&mut *consumer).await), "1");
+
+    let other = read(&Authority::new().certificate());
+    let stranger = [all[0], ("caCert", &other), all[2], all[3]];
+    let unknown = refusal(&stranger).await;
+    assert!(unknown.contains("certificate"), "{unknown}");
+    let anonymous = refusal(&all[..2]).await;
+    // The alert may be overtaken by the end of the connection.
+    assert!(
+        anonymous.contains("set `clientCert`") || anonymous.contains("breaks off the handshake"),
+        "{anonymous}"
     );
 }
