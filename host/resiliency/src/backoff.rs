@@ -12,7 +12,7 @@ const EXPONENTIAL_TOTAL: Duration = Duration::from_secs(15 * 60);
 
 /// The pauses of one call under a policy.
 #[derive(Debug)]
-pub struct Pauses<'p> {
+pub(crate) struct Pauses<'p> {
     policy: &'p RetryPolicy,
     retries: u32,
     next: Duration,
@@ -20,8 +20,7 @@ pub struct Pauses<'p> {
 
 impl<'p> Pauses<'p> {
     /// Of a call that begins now.
-    #[must_use]
-    pub fn new(policy: &'p RetryPolicy) -> Self {
+    pub(crate) fn new(policy: &'p RetryPolicy) -> Self {
         Self {
             policy,
             retries: 0,
@@ -38,7 +37,7 @@ impl<'p> Pauses<'p> {
 
     /// How long to wait before the next attempt; `None`: there is none. `elapsed` counts from the first attempt.
     /// `jitter`, 0 to 1, spreads an exponential pause from half of it to one and a half.
-    pub fn next(&mut self, elapsed: Duration, jitter: f64) -> Option<Duration> {
+    pub(crate) fn next(&mut self, elapsed: Duration, jitter: f64) -> Option<Duration> {
         if !self.more() {
             return None;
         }

@@ -71,7 +71,7 @@ impl fmt::Display for Refusal {
 }
 
 /// A circuit breaker.
-pub struct Breaker {
+pub(crate) struct Breaker {
     max_requests: u32,
     interval: Duration,
     timeout: Duration,
@@ -134,8 +134,7 @@ impl Breaker {
     }
 
     /// Its state at a moment. An open one whose time is over is half-open, whether or not an attempt has come.
-    #[must_use]
-    pub fn state(&self, now: Instant) -> BreakerState {
+    pub(crate) fn state(&self, now: Instant) -> BreakerState {
         match self.machine.lock().phase {
             Phase::Open { until } if now >= until => BreakerState::HalfOpen,
             phase => phase.state(),

@@ -10,7 +10,7 @@
 //! whole call; whoever has to wait in ways of its own, such as a delivery that keeps a lease, goes step by step with a
 //! [`Course`].
 //!
-//! Time is that of tokio, which tests stop and move; what decides ([`Breaker`], pauses) is told the time. Nothing here
+//! Time is that of tokio, which tests stop and move; what decides (pauses, circuit breakers) is told the time. Nothing here
 //! knows a backend, an app or a protocol beyond status codes.
 
 mod backoff;
@@ -25,8 +25,7 @@ mod table;
 mod tried;
 mod trip;
 
-pub use backoff::Pauses;
-pub use breaker::{Breaker, BreakerState, Permit, Refusal};
+pub use breaker::{BreakerState, Permit, Refusal};
 pub use breakers::Endpoint;
 pub use course::{Course, Next};
 pub use policy::{Code, Ended, Policy};
