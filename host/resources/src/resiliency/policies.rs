@@ -180,11 +180,17 @@ fn read_retry(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> RetryPolicy 
     let matching = fields
         .child("matching", reading)
         .map(|fields| read_matching(fields, reading));
-    fields.finish(reading);
     // -1 is no u32, and no limit.
+    let max_retries = max_retries.and_then(|count| u32::try_from(count).ok());
+    if backoff == Backoff::Constant(Duration::ZERO) && max_retries.is_none() {
+        let message =
+            "retries without a pause and without end keep the host busy: set `maxRetries`";
+        reading.warning(fields.key_place("duration"), message);
+    }
+    fields.finish(reading);
     RetryPolicy {
         backoff,
-        max_retries: max_retries.and_then(|count| u32::try_from(count).ok()),
+        max_retries,
         matching,
     }
 }

@@ -443,3 +443,33 @@ async fn a_changed_policy_counts_from_the_next_call() {
     assert!(matches!(once, Err(StateError::Unavailable(_))), "{once:?}");
     assert_eq!(under_way.await, Ok(()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn policies_that_change_under_load_fail_no_call() {
+    let engine = Engine::default();
+    let blocks = over(&engine, resiliencies(RETRY, BOTH));
+    // Each call fails at first, and is tried again while the policies change.
+    engine.0.lock().answers.extend([Unavailable; 100]);
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let state = blocks.state(&caller("orders"), "s");
+            tokio::spawn(async move { state.set(item("k", "v")).await })
+        })
+        .collect();
+    for pause in [1, 2, 3, 4, 5] {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let retry = format!("{{ retries: {{ r: {{ duration: {pause}s }} }} }}");
+        govern(&blocks, &engine, resiliencies(&retry, BOTH));
+        assert_eq!(
+            blocks
+                .state(&caller("carts"), "s")
+                .set(item("k", "v"))
+                .await,
+            Ok(())
+        );
+    }
+    for call in calls {
+        assert_eq!(call.await.unwrap(), Ok(()));
+    }
+    assert_eq!(engine.seen().len(), 205);
+}
