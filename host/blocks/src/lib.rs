@@ -1,7 +1,7 @@
 //! The building blocks: what a door may ask for, which rules apply, and what a backend must do.
 //!
 //! ```text
-//! door ──▶ Blocks::state / publisher / secrets / invoker ──▶ pipeline (who may, deadline, span, metric, log) ──▶ backend trait
+//! door ──▶ Blocks::state / publisher / secrets / invoker ──▶ pipeline (span, metric, deadline, resiliency, who may) ──▶ backend trait
 //! backend ──▶ delivery (routing rules, retries, dead letters) ──▶ dyn Deliver (a guest's export)
 //! documents ──▶ check, open (templates, secrets, drivers) ──▶ Backends ──▶ Blocks::swap
 //! ```
@@ -26,11 +26,13 @@ pub mod open;
 mod pipeline;
 pub mod pubsub;
 pub mod registry;
+mod replay;
 mod scopes;
 pub mod secrets;
 pub mod state;
 
 pub use backend::{Backend, Backends, Block, Failure, Opening, VisibleBackend};
+pub use berth_resiliency::BreakerStatus;
 pub use blocks::{BackendDescription, BackendStatus, Blocks, Health};
 pub use caller::Caller;
 pub use cloudevents::CloudEvent;

@@ -42,7 +42,10 @@ pub use duration::{parse_duration, parse_duration_or_millis};
 pub use load::load;
 pub use names::{AppId, InvalidName, Namespace};
 pub use origin::{Diagnostic, Origin, Severity};
-pub use resiliency::{Backoff, Matching, Resiliency, RetryPolicy};
+pub use resiliency::{
+    ActorTarget, AppTarget, Backoff, CircuitBreakerPolicy, CircuitBreakerScope, ComponentTarget,
+    Matching, Policies, Resiliency, RetryPolicy, TargetPolicies,
+};
 pub use resources::{HttpEndpoint, LoadOptions, Loaded, Resources, Source};
 pub use subscription::{BulkSettings, Rule, Subscription};
 pub use suggest::{did_you_mean, nearest};
