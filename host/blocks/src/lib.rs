@@ -29,6 +29,7 @@ pub mod registry;
 mod scopes;
 pub mod secrets;
 pub mod state;
+pub mod workflow;
 
 pub use backend::{Backend, Backends, Block, Failure, Opening, VisibleBackend};
 pub use blocks::{BackendDescription, BackendStatus, Blocks, Health};
