@@ -276,7 +276,7 @@ impl StateStore for InMemory {
 
 #[cfg(test)]
 async fn open_for_test() -> crate::conformance::Subject<dyn StateStore> {
-    crate::conformance::Subject::new(std::sync::Arc::new(InMemory::default()))
+    crate::conformance::Subject::new(Arc::new(InMemory::default()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,6 @@
 //! What the code is given.
 
-use super::{
-    Core, Halt, Mismatch, OperationKind, Outcome,
-    operation::{Activity, failed},
-};
+use super::{Core, Halt, Mismatch, OperationKind, Outcome, operation::Activity};
 use crate::{Event, EventKind, Payload, WaitError, event::Role, limits::BUFFERED_EVENTS_MAX};
 use berth_blocks::workflow::Timestamp;
 
@@ -41,7 +38,7 @@ impl Core {
                 self.end(of, Ok(payload));
             }
             EventKind::ActivityFailed { of, failure } | EventKind::ChildFailed { of, failure } => {
-                self.end(of, failed(failure));
+                self.end(of, Err(WaitError::Failed(failure)));
             }
             EventKind::TimerFired { of } => self.fire(of),
             EventKind::EventRaised { name } => self.raise(&name, payload),

@@ -1,6 +1,6 @@
 //! What a workflow asked for and awaits.
 
-use crate::{ActivityOptions, Failure, Payload, WaitError};
+use crate::{ActivityOptions, Payload, WaitError};
 use berth_blocks::workflow::Timestamp;
 
 /// How an operation ended, as the code sees it.
@@ -116,12 +116,4 @@ impl Operation {
             OperationKind::Child { name, id, .. } => format!("child workflow \"{name}\" ({id})"),
         }
     }
-}
-
-/// How a failed operation ends.
-pub(crate) fn failed(failure: Failure) -> Outcome {
-    Err(match failure.kind.as_str() {
-        Failure::CANCELED => WaitError::Canceled(failure.message),
-        _ => WaitError::Failed(failure),
-    })
 }
