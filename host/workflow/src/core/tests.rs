@@ -31,7 +31,7 @@ fn scheduled(name: &str) -> Event {
     at(0, EventKind::ActivityScheduled(scheduled)).with(Payload::default())
 }
 
-fn core(past: impl IntoIterator<Item = Event>) -> Core {
+fn run_of(past: impl IntoIterator<Item = Event>) -> Core {
     let past = std::iter::once(started()).chain(past).collect();
     Core::new(key(), past).unwrap()
 }
@@ -81,10 +81,10 @@ fn result(core: &Core, of: u64) -> Option<&'static str> {
 
 #[test]
 fn a_command_is_the_one_that_is_recorded_or_the_instance_halts() {
-    let mut core = core([scheduled("charge")]);
+    let mut core = run_of([scheduled("charge")]);
     assert_eq!(core.command(activity("charge")), Ok(1));
 
-    let mut core = super::tests::core([scheduled("charge")]);
+    let mut core = run_of([scheduled("charge")]);
     let timer = Command::Timer {
         due: Timestamp(30_000),
     };
@@ -100,7 +100,7 @@ fn a_command_is_the_one_that_is_recorded_or_the_instance_halts() {
 
 #[test]
 fn another_input_is_another_command() {
-    let mut core = core([scheduled("charge")]);
+    let mut core = run_of([scheduled("charge")]);
     let other = Command::Activity {
         name: "charge".to_owned(),
         input: Payload::json("17"),
@@ -116,7 +116,7 @@ fn another_input_is_another_command() {
 
 #[test]
 fn waiting_where_the_history_has_a_command_halts() {
-    let mut core = core([scheduled("charge"), scheduled("ship")]);
+    let mut core = run_of([scheduled("charge"), scheduled("ship")]);
     let of = core.command(activity("charge")).unwrap();
     wait(&mut core, of);
     core.deliver_past();
@@ -129,7 +129,7 @@ fn waiting_where_the_history_has_a_command_halts() {
 
 #[test]
 fn ending_before_the_history_does_halts() {
-    let mut core = core([scheduled("charge")]);
+    let mut core = run_of([scheduled("charge")]);
     core.check_end("its end");
     assert_eq!(
         core.halt.unwrap().to_string(),
@@ -139,7 +139,7 @@ fn ending_before_the_history_does_halts() {
 
 #[test]
 fn events_are_handed_out_in_order_whoever_comes_first() {
-    let mut core = core([]);
+    let mut core = run_of([]);
     raise(&mut core, "Paid", "first");
     let early = core.command(event("paid")).unwrap();
     let late = core.command(event("paid")).unwrap();
@@ -153,7 +153,7 @@ fn events_are_handed_out_in_order_whoever_comes_first() {
 
 #[test]
 fn a_wait_that_timed_out_takes_no_event() {
-    let mut core = core([]);
+    let mut core = run_of([]);
     let first = core.command(event("paid")).unwrap();
     core.append(at(1, EventKind::TimerFired { of: first }));
     raise(&mut core, "paid", "first");
@@ -164,7 +164,7 @@ fn a_wait_that_timed_out_takes_no_event() {
 
 #[test]
 fn a_cancellation_ends_what_is_pending_and_nothing_later() {
-    let mut core = core([]);
+    let mut core = run_of([]);
     let pending = core.command(activity("charge")).unwrap();
     let done = core.command(activity("reserve")).unwrap();
     core.append(at(1, EventKind::ActivityCompleted { of: done }));
@@ -183,11 +183,11 @@ fn a_cancellation_ends_what_is_pending_and_nothing_later() {
 
 #[test]
 fn a_patch_is_new_code_only_where_the_history_is_not_past_it() {
-    let mut live = core([]);
+    let mut live = run_of([]);
     assert_eq!(live.patched("p"), Ok(true));
-    let mut replayed = core([at(0, EventKind::Patched { id: "p".to_owned() })]);
+    let mut replayed = run_of([at(0, EventKind::Patched { id: "p".to_owned() })]);
     assert_eq!(replayed.patched("p"), Ok(true));
-    let mut old = core([scheduled("charge")]);
+    let mut old = run_of([scheduled("charge")]);
     assert_eq!(old.patched("p"), Ok(false));
     assert_eq!(old.command(activity("charge")), Ok(1));
     // The first answer stays, also where the history ends.
@@ -202,7 +202,7 @@ fn marks_may_stand_anywhere() {
             reason: String::new(),
         },
     );
-    let mut core = core([resumed.clone(), scheduled("charge"), resumed.clone()]);
+    let mut core = run_of([resumed.clone(), scheduled("charge"), resumed.clone()]);
     assert_eq!(core.command(activity("charge")), Ok(2));
     core.pass_marks();
     assert!(!core.is_replaying());
@@ -211,7 +211,7 @@ fn marks_may_stand_anywhere() {
 
 #[test]
 fn time_is_that_of_the_last_delivery() {
-    let mut core = core([]);
+    let mut core = run_of([]);
     let of = core.command(activity("charge")).unwrap();
     let retrying = EventKind::ActivityRetrying {
         of,
@@ -227,18 +227,18 @@ fn time_is_that_of_the_last_delivery() {
 
 #[test]
 fn randomness_is_a_function_of_the_run() {
-    let (mut one, mut two) = (core([]), core([]));
+    let (mut one, mut two) = (run_of([]), run_of([]));
     assert_eq!(one.random_bytes(40), two.random_bytes(40));
     assert_ne!(one.random_bytes(40), one.random_bytes(40));
     // Histories depend on these bytes.
-    let first = core([]).random_bytes(4);
-    assert_eq!(first, core([]).random_bytes(40)[..4]);
+    let first = run_of([]).random_bytes(4);
+    assert_eq!(first, run_of([]).random_bytes(40)[..4]);
     assert_eq!(first, [40, 134, 114, 78]);
 }
 
 #[test]
 fn limits_halt_the_instance() {
-    let mut core = core([]);
+    let mut core = run_of([]);
     for _ in 0..crate::limits::PENDING_OPERATIONS_MAX {
         core.command(Command::Timer { due: Timestamp(1) }).unwrap();
     }
@@ -251,7 +251,7 @@ fn limits_halt_the_instance() {
 
 #[test]
 fn many_operations_cost_no_more_each() {
-    let mut core = core([]);
+    let mut core = run_of([]);
     let all: Vec<_> = (0..5_000)
         .map(|_| core.command(activity("one of many")).unwrap())
         .collect();

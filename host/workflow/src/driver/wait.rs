@@ -7,6 +7,7 @@ use futures::{FutureExt, future::poll_fn};
 use std::{pin::pin, task::Poll};
 
 /// What ended a wait.
+#[derive(PartialEq, Eq)]
 enum Woken {
     /// A result, the code, or a time that has come.
     Something,
@@ -31,15 +32,12 @@ impl Driver {
         self.instance.note(self.core.lock().is_blocked(), now);
         let woken = self.woken(self.next_time()).await;
         self.instance.note(false, self.shared.platform.now());
-        match woken {
-            Woken::Something => {
-                let flush_at = self.flush_at;
-                if flush_at.is_some_and(|at| at <= self.shared.platform.now()) {
-                    self.commit_now(None).await?;
-                }
-            }
-            Woken::Message => self.inbox.stale = true,
-            Woken::Wish => {}
+        if woken == Woken::Message {
+            self.inbox.stale = true;
+        }
+        let now = self.shared.platform.now();
+        if self.flush_at.is_some_and(|at| at <= now) {
+            self.commit_now(None).await?;
         }
         Ok(None)
     }

@@ -11,11 +11,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod checks;
+mod failpoints;
 mod faults;
 mod guest;
+mod lab;
 mod mutations;
 mod program;
 mod rng;
 mod run;
 mod seeds;
+mod stories;
 mod world;

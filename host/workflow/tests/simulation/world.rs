@@ -17,6 +17,9 @@ use tokio::sync::oneshot;
 /// One life of a host; [`OUTSIDE`] never crashes.
 pub type Life = u64;
 
+/// Steps in one millisecond after which something turns in circles.
+const STANDSTILL: u64 = 1_000_000;
+
 /// Clients, and the world itself.
 pub const OUTSIDE: Life = 0;
 
@@ -197,14 +200,21 @@ impl World {
 
     /// Runs until `done`, or until the clock reaches `end` or nothing could ever happen. Whether it was done.
     pub fn run(&self, end: Timestamp, mut done: impl FnMut() -> bool) -> bool {
-        loop {
-            if done() {
-                return true;
-            }
+        let (mut time, mut steps) = (self.now(), 0_u64);
+        while !done() {
             if !self.step(end.0) {
                 return false;
             }
+            steps += 1;
+            if self.now() != time {
+                (time, steps) = (self.now(), 0);
+            }
+            assert!(
+                steps < STANDSTILL,
+                "{STANDSTILL} steps at {time:?}: something turns in circles"
+            );
         }
+        true
     }
 
     fn step(&self, end: i64) -> bool {
