@@ -198,7 +198,7 @@ async fn replays() {
     for _ in 0..rounds {
         let history = history.clone();
         let begun = Instant::now();
-        let outcome = replay(&Steps, &key(0), history).await;
+        let outcome = replay(&Steps, &key(0), history, None).await;
         spent += begun.elapsed();
         assert!(matches!(outcome, Replay::Ended(_)), "{outcome:?}");
     }

@@ -17,6 +17,8 @@ pub struct WorkflowRun {
     pub input: Payload,
     /// W3C `traceparent` of whoever started it.
     pub traceparent: Option<Arc<str>>,
+    /// Digest of the code to run: what [`Executor::code`] chose.
+    pub code: Option<String>,
 }
 
 /// How the code of a workflow ended.
@@ -57,6 +59,13 @@ pub struct ActivityTask {
 pub trait Executor: Send + Sync + 'static {
     /// The apps that have workflows or activities here.
     fn apps(&self) -> Vec<(Namespace, AppId)>;
+
+    /// Chooses the code of an instance, by digest, before it is run or replayed; `stored` is what was chosen last. It is
+    /// stored with the next commit, so that [`Engine::codes`](crate::Engine::codes) knows what must be kept.
+    fn code(&self, key: &InstanceKey, workflow: &str, stored: Option<&str>) -> Option<String> {
+        let _ = (key, workflow);
+        stored.map(str::to_owned)
+    }
 
     /// Runs a workflow. The future lives as long as this host owns the instance, and waits inside the methods of
     /// [`Context`]. It must do nothing but what its context offers, since it is run again from the beginning on another

@@ -17,8 +17,13 @@ pub enum Replay {
     Differs(String),
 }
 
-/// Runs code against a history. Nothing is stored, no activity is called.
-pub async fn replay(executor: &dyn Executor, key: &InstanceKey, history: Vec<Event>) -> Replay {
+/// Runs code, by digest where the executor has several, against a history. Nothing is stored, no activity is called.
+pub async fn replay(
+    executor: &dyn Executor,
+    key: &InstanceKey,
+    history: Vec<Event>,
+    code: Option<String>,
+) -> Replay {
     let Some(core) = Core::new(key.clone(), VecDeque::from(history)) else {
         return Replay::Differs("the history does not begin with a start".to_owned());
     };
@@ -27,6 +32,7 @@ pub async fn replay(executor: &dyn Executor, key: &InstanceKey, history: Vec<Eve
         name: core.started.workflow.clone(),
         input: core.input.clone(),
         traceparent: None,
+        code,
     };
     let core = Arc::new(Mutex::new(core));
     let context = Context::new(core.clone(), Arc::new([]));

@@ -246,6 +246,7 @@ macro_rules! workflow_conformance {
             a_task_can_be_replaced_and_dropped,
             a_list_shows_what_matches,
             pages_show_every_instance_once,
+            the_code_that_instances_need_is_known,
         }
     };
 }

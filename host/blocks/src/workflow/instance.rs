@@ -155,6 +155,8 @@ pub struct InstanceState {
     pub waiting: Option<Waiting>,
     /// Set by the workflow, shown by tools.
     pub custom_status: Option<String>,
+    /// Digest of the code that it runs, where the executor names one.
+    pub code: Option<String>,
     /// Why it is stalled, or what kept it from running.
     pub problem: Option<String>,
     /// Result or error, in the engine's encoding. Set when it ended.
@@ -173,6 +175,7 @@ impl InstanceState {
             status: Status::Pending,
             waiting: None,
             custom_status: None,
+            code: None,
             problem: None,
             outcome: None,
             finished_at: None,

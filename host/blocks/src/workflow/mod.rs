@@ -154,6 +154,13 @@ pub trait WorkflowStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<usize, WorkflowStoreError>;
 
+    /// Digests of the code that instances of an app need which have not ended, sorted.
+    async fn codes(
+        &self,
+        namespace: &Namespace,
+        app: &AppId,
+    ) -> Result<Vec<String>, WorkflowStoreError>;
+
     /// Takes up to `limit` tasks of these apps that are visible, or whose claim has run out, in order of age. They stay
     /// with the host until `until`.
     async fn claim_tasks(

@@ -259,6 +259,16 @@ impl WorkflowStore for SqliteWorkflows {
             .await
     }
 
+    async fn codes(
+        &self,
+        namespace: &Namespace,
+        app: &AppId,
+    ) -> Result<Vec<String>, WorkflowStoreError> {
+        let (namespace, app) = (namespace.clone(), app.clone());
+        self.read(move |connection| rows::codes(connection, &namespace, &app))
+            .await
+    }
+
     async fn claim_tasks(
         &self,
         apps: &[(Namespace, AppId)],

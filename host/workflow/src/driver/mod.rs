@@ -163,6 +163,7 @@ impl Driver {
 
     fn poll_guest(&mut self) -> Poll<WorkflowEnd> {
         if self.guest.is_none() {
+            self.choose_code();
             let (context, run) = self.invocation();
             let future = self.shared.executor.run_workflow(context, run);
             self.guest = Some(Guest::new(future));
@@ -173,6 +174,12 @@ impl Driver {
         }
     }
 
+    fn choose_code(&mut self) {
+        let core = self.core.lock();
+        let (workflow, stored) = (&core.started.workflow, self.state.code.as_deref());
+        self.state.code = self.shared.executor.code(&self.key, workflow, stored);
+    }
+
     fn invocation(&self) -> (Context, WorkflowRun) {
         let core = self.core.lock();
         let run = WorkflowRun {
@@ -180,6 +187,7 @@ impl Driver {
             name: core.started.workflow.clone(),
             input: core.input.clone(),
             traceparent: core.started.traceparent.as_deref().map(Into::into),
+            code: self.state.code.clone(),
         };
         let local = self.shared.local_apps(&self.key.namespace);
         (Context::new(self.core.clone(), local), run)

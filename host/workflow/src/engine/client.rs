@@ -257,6 +257,18 @@ impl Engine {
         }
     }
 
+    /// Digests of the code that instances of an app need which have not ended.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn codes(
+        &self,
+        namespace: &Namespace,
+        app: &AppId,
+    ) -> Result<Vec<String>, ClientError> {
+        Ok(self.shared.store.codes(namespace, app).await?)
+    }
+
     /// The code of an app has changed: its stalled instances are tried again. How many.
     ///
     /// # Errors

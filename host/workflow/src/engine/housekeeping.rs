@@ -40,7 +40,7 @@ impl Engine {
     pub fn owned(&self) -> Vec<OwnedInstance> {
         let all = self.shared.owned.lock().all().into_iter();
         all.map(|instance| {
-            let seen = *instance.seen.lock();
+            let seen = instance.seen();
             OwnedInstance {
                 key: instance.key.clone(),
                 waits: seen.waits,
@@ -61,7 +61,7 @@ fn overdue(shared: &Shared) -> Vec<Overdue> {
     let now = shared.platform.now();
     let all = shared.owned.lock().all().into_iter();
     all.filter_map(|instance| {
-        let seen = *instance.seen.lock();
+        let seen = instance.seen();
         let long = seen.since.after(shared.config.stuck_after) <= now;
         (!seen.waits && long).then(|| Overdue {
             key: instance.key.clone(),

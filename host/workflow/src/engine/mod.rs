@@ -196,9 +196,13 @@ impl Engine {
         }
     }
 
-    /// Gives idle instances up, at most `count`, for others that need their place.
+    /// Gives instances up that wait, at most `count`, for others that need their place: those first that have waited
+    /// longest.
     pub fn release_idle(&self, count: usize) {
-        for instance in self.shared.owned.lock().all().into_iter().take(count) {
+        let mut waiting = self.shared.owned.lock().all();
+        waiting.retain(|instance| instance.seen().waits);
+        waiting.sort_by_key(|instance| instance.seen().since);
+        for instance in waiting.into_iter().take(count) {
             instance.ask(Wish::GoIfIdle);
         }
     }
@@ -207,5 +211,15 @@ impl Engine {
     pub fn apps_changed(&self) {
         self.shared.claims.notify_one();
         self.shared.queued.notify_one();
+    }
+}
+
+/// Everything that runs here ends; what this host owns is free when its lease ends.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.tasks.lock().clear();
+        let owned = std::mem::take(&mut *self.shared.owned.lock());
+        // Outside the lock: tasks that end let go of what they hold.
+        drop(owned);
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Instance {
     gone: Notify,
     has_gone: std::sync::atomic::AtomicBool,
     /// What it does, and since when.
-    pub(super) seen: Mutex<Seen>,
+    seen: Mutex<Seen>,
 }
 
 /// What an instance was last seen doing.
@@ -86,6 +86,11 @@ impl Instance {
             1 => Wish::GoIfIdle,
             _ => Wish::Go,
         }
+    }
+
+    /// What it does, and since when.
+    pub(super) fn seen(&self) -> Seen {
+        *self.seen.lock()
     }
 
     /// Keeps what it does, for whoever looks for instances that are stuck.

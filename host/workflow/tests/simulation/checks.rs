@@ -80,7 +80,7 @@ pub fn replays(story: &Arc<Story>, violations: &mut Vec<String>) {
         let mut events = history(&story.disk, &row.key);
         let completed = row.state.status == Status::Completed;
         restore_blobs(&story.disk, &row.key, &mut events);
-        match at_once(replay(&guests, &row.key, events)) {
+        match at_once(replay(&guests, &row.key, events, None)) {
             Replay::Ended(WorkflowEnd::Completed(payload)) if completed => {
                 let outcome = row.state.outcome.clone().unwrap_or_default();
                 if !outcome.ends_with(&payload.data) {

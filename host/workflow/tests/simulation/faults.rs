@@ -293,6 +293,11 @@ impl WorkflowStore for FaultyStore {
         .await
     }
 
+    async fn codes(&self, namespace: &Namespace, app: &AppId) -> Answer<Vec<String>> {
+        self.call("codes", || at_once(self.disk.codes(namespace, app)))
+            .await
+    }
+
     async fn claim_tasks(
         &self,
         apps: &[(Namespace, AppId)],

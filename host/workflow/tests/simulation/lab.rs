@@ -227,7 +227,7 @@ impl Lab {
     }
 
     pub fn history(&self, id: &str) -> Vec<Event> {
-        crate::checks::history(&*self.disk, &key(id))
+        crate::checks::history(&self.disk, &key(id))
     }
 
     /// Runs until a row looks as it should, at most an hour.

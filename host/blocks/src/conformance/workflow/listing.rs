@@ -78,3 +78,24 @@ pub async fn pages_show_every_instance_once(store: Store) {
     let expected: Vec<_> = (0..25).rev().map(|number| format!("{number:02}")).collect();
     assert_eq!(ids, expected);
 }
+
+/// Of instances that have not ended, each once.
+pub async fn the_code_that_instances_need_is_known(store: Store) {
+    for (id, code) in [("a", "2"), ("b", "1"), ("c", "2"), ("ended", "3")] {
+        let row = store.owned(id, "host").await;
+        let mut first = commit(&row);
+        if id == "ended" {
+            first.state = ended();
+        }
+        first.state.code = Some(code.to_owned());
+        store.commit(first).await;
+    }
+    let namespace = Namespace::default();
+    let codes = store.backend.codes(&namespace, &app("orders")).await;
+    assert_eq!(codes, Ok(vec!["1".to_owned(), "2".to_owned()]));
+    assert_eq!(store.row("a").await.state.code.as_deref(), Some("2"));
+    assert_eq!(
+        store.backend.codes(&namespace, &app("carts")).await,
+        Ok(vec![])
+    );
+}

@@ -169,6 +169,14 @@ impl WorkflowStore for InMemoryWorkflows {
         Ok(self.0.lock().wake_stalled(namespace, app, now))
     }
 
+    async fn codes(
+        &self,
+        namespace: &Namespace,
+        app: &AppId,
+    ) -> Result<Vec<String>, WorkflowStoreError> {
+        Ok(self.0.lock().codes(namespace, app))
+    }
+
     async fn claim_tasks(
         &self,
         apps: &[(Namespace, AppId)],

@@ -6,7 +6,7 @@ use crate::workflow::{
     InstanceQuery, Message, NewInstance, Sent, Status, TaskId, Timestamp, WorkflowStoreError,
 };
 use berth_resources::{AppId, Namespace};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -244,6 +244,16 @@ impl Table {
         of_app
             .map(|(_, record)| record.ready_at = Some(now))
             .count()
+    }
+
+    pub(super) fn codes(&self, namespace: &Namespace, app: &AppId) -> Vec<String> {
+        let living = self.records.iter().filter(|(key, record)| {
+            key.namespace == *namespace && key.app == *app && !record.state.status.is_terminal()
+        });
+        let codes: BTreeSet<_> = living
+            .filter_map(|(_, record)| record.state.code.clone())
+            .collect();
+        codes.into_iter().collect()
     }
 
     pub(super) fn claim_tasks(

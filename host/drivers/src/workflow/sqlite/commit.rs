@@ -60,7 +60,7 @@ fn write_row(
         "UPDATE workflow_instance SET status = ?6, version = version + 1, events = iif(?7 IS NULL, events, 0) + ?8, \
          execution = ifnull(?7, execution), waiting_on = ?9, waiting_since = ?10, custom_status = ?11, problem = ?12, \
          outcome = ?13, finished_at = ?14, expires_at = ?15, updated_at = ?16, owner = iif(?17, NULL, owner), \
-         ready_at = iif(?17, NULL, ready_at) \
+         ready_at = iif(?17, NULL, ready_at), code = ?18 \
          WHERE namespace = ?1 AND app = ?2 AND key = ?3 AND epoch = ?4 AND version = ?5 AND owner IS NOT NULL \
          RETURNING id",
     )?;
@@ -84,6 +84,7 @@ fn write_row(
         state.expires_at.map(|at| at.0),
         commit.now.0,
         state.status.is_terminal(),
+        state.code,
     ];
     let id = statement.query_row(params, |row| row.get(0)).optional()?;
     Ok(id.map(Instance))

@@ -23,7 +23,7 @@ pub(super) struct Found {
 /// The columns of [`found`], in its order.
 pub(super) const COLUMNS: &str = "i.id, i.namespace, i.app, i.key, i.execution, i.workflow, i.parent_app, i.parent_key, \
      i.status, i.version, i.epoch, i.events, h.name, i.ready_at, i.waiting_on, i.waiting_since, i.custom_status, \
-     i.problem, i.outcome, i.created_at, i.updated_at, i.finished_at, i.expires_at \
+     i.problem, i.outcome, i.created_at, i.updated_at, i.finished_at, i.expires_at, i.code \
      FROM workflow_instance i LEFT JOIN workflow_host h ON h.id = i.owner";
 
 /// Reads [`COLUMNS`].
@@ -59,6 +59,7 @@ pub(super) fn found(row: &Row<'_>) -> Result<Found, rusqlite::Error> {
                 status,
                 waiting,
                 custom_status: row.get(16)?,
+                code: row.get(23)?,
                 problem: row.get(17)?,
                 outcome: row.get::<_, Option<Vec<u8>>>(18)?.map(Bytes::from),
                 finished_at: time(21)?,
@@ -164,6 +165,20 @@ pub(super) fn app_list(apps: &[(Namespace, AppId)]) -> String {
         .iter()
         .map(|(namespace, app)| format!("{namespace}/{app}"));
     serde_json::Value::from_iter(names).to_string()
+}
+
+/// Digests that instances need which have not ended.
+pub(super) fn codes(
+    connection: &Connection,
+    namespace: &Namespace,
+    app: &AppId,
+) -> Answer<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT code FROM workflow_instance \
+         WHERE namespace = ?1 AND app = ?2 AND code IS NOT NULL AND finished_at IS NULL ORDER BY code",
+    )?;
+    let codes = statement.query_map((namespace.as_str(), app.as_str()), |row| row.get(0))?;
+    Ok(codes.collect::<Result<_, _>>()?)
 }
 
 /// Conditions of a query, with their values.

@@ -32,6 +32,7 @@ pub(super) const STEPS: &[&str] = &["
         waiting_on TEXT,
         waiting_since INTEGER,
         custom_status TEXT,
+        code TEXT,
         problem TEXT,
         outcome BLOB,
         created_at INTEGER NOT NULL,
@@ -46,6 +47,8 @@ pub(super) const STEPS: &[&str] = &["
     CREATE INDEX workflow_instance_expires ON workflow_instance (expires_at) WHERE expires_at IS NOT NULL;
     CREATE INDEX workflow_instance_parent ON workflow_instance (namespace, parent_app, parent_key)
         WHERE parent_key IS NOT NULL;
+    CREATE INDEX workflow_instance_code ON workflow_instance (namespace, app, code)
+        WHERE code IS NOT NULL AND finished_at IS NULL;
     CREATE INDEX workflow_instance_stalled ON workflow_instance (app) WHERE status = 'STALLED';
 
     -- Appended by row ID and not clustered by instance: with many instances at once that is three times as fast.
