@@ -1,31 +1,43 @@
 //! What must hold at the end of a story.
 
 use crate::{
+    disk::Disk,
     guest::Execution,
     program::Program,
     run::{Options, Plan, Root, Story, fits},
     world::at_once,
 };
-use berth_blocks::{
-    memory::InMemoryWorkflows,
-    workflow::{InstanceKey, InstanceRow, Status, WorkflowStore},
-};
+use berth_blocks::workflow::{InstanceKey, InstanceRow, InstanceState, Status};
 use berth_workflow::{Event, EventKind, Replay, WorkflowEnd, replay};
+use bytes::Bytes;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 /// The history of an instance, payloads of blobs included.
-pub fn history(disk: &InMemoryWorkflows, key: &InstanceKey) -> Vec<Event> {
+pub fn history(disk: &Disk, key: &InstanceKey) -> Vec<Event> {
     let rows = at_once(disk.history(key, 0, usize::MAX)).unwrap_or_default();
     rows.iter()
         .map(|row| Event::decode(&row.body).unwrap())
         .collect()
 }
 
+/// Every instance and its history, as stored.
+pub fn stored(disk: &Disk) -> Vec<(InstanceKey, InstanceState, Vec<Bytes>)> {
+    let of = |row: InstanceRow| {
+        let rows = at_once(disk.history(&row.key, 0, usize::MAX)).unwrap_or_default();
+        (
+            row.key,
+            row.state,
+            rows.into_iter().map(|row| row.body).collect(),
+        )
+    };
+    disk.rows().into_iter().map(of).collect()
+}
+
 /// The program that an instance runs.
-pub fn program_of(disk: &InMemoryWorkflows, key: &InstanceKey) -> Program {
+pub fn program_of(disk: &Disk, key: &InstanceKey) -> Program {
     let events = history(disk, key);
     let input = events[0].payload.clone().unwrap();
     let [seed, depth, ..]: [u64; 4] = serde_json::from_slice(&input.data).unwrap();
@@ -93,7 +105,7 @@ pub fn replays(story: &Arc<Story>, violations: &mut Vec<String>) {
     }
 }
 
-fn restore_blobs(disk: &InMemoryWorkflows, key: &InstanceKey, events: &mut [Event]) {
+fn restore_blobs(disk: &Disk, key: &InstanceKey, events: &mut [Event]) {
     let rows = at_once(disk.history(key, 0, usize::MAX)).unwrap_or_default();
     for (row, event) in rows.iter().zip(events) {
         let head = String::from_utf8_lossy(&row.body).into_owned();

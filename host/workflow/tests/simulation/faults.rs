@@ -1,9 +1,10 @@
 //! The store as one host reaches it: slow, at times failing, at times leaving open whether it did what it was asked; and
 //! with mistakes built in, to see whether the simulation finds them. It also watches what gets written.
 
+use crate::disk::Disk;
 use crate::world::{Life, World, at_once};
 use async_trait::async_trait;
-use berth_blocks::{memory::InMemoryWorkflows, workflow::*};
+use berth_blocks::workflow::*;
 use berth_resources::{AppId, Namespace};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -58,7 +59,7 @@ pub struct FaultRates {
 
 /// A faulty way to a store.
 pub struct FaultyStore {
-    pub disk: Arc<InMemoryWorkflows>,
+    pub disk: Disk,
     pub world: World,
     pub life: Life,
     pub mutation: Mutation,
@@ -166,7 +167,7 @@ impl FaultyStore {
 #[async_trait]
 impl WorkflowStore for FaultyStore {
     async fn join(&self, owner: &str, now: Timestamp, until: Timestamp) -> Answer<()> {
-        self.disk.join(owner, now, until).await
+        at_once(self.disk.join(owner, now, until))
     }
 
     async fn renew(&self, owner: &str, until: Timestamp) -> Answer<()> {

@@ -1,14 +1,12 @@
 //! Runs programs as workflows, and their activities, with a ledger of everything that happened outside.
 
 use crate::{
+    disk::Disk,
     program::{Call, Program, Step},
     rng::mix,
     world::{World, at_once},
 };
-use berth_blocks::{
-    memory::InMemoryWorkflows,
-    workflow::{InstanceKey, WorkflowStore},
-};
+use berth_blocks::workflow::InstanceKey;
 use berth_resources::{AppId, Namespace};
 use berth_workflow::{
     ActivityOptions, ActivityTask, ChildOptions, Context, ContextError, Dispatch, Event, EventKind,
@@ -52,7 +50,7 @@ pub struct Guests {
     pub apps: Vec<AppId>,
     pub ledger: Arc<Mutex<Ledger>>,
     /// To see what is stored when an activity begins.
-    pub disk: Arc<InMemoryWorkflows>,
+    pub disk: Disk,
     pub code: Arc<Mutex<Code>>,
 }
 

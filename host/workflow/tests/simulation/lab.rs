@@ -1,10 +1,8 @@
 //! A world for one question: workflows and activities written for a test, on hosts that the test starts and kills.
 
+use crate::disk::Disk;
 use crate::world::{HostPlatform, Life, OUTSIDE, World, at_once};
-use berth_blocks::{
-    memory::InMemoryWorkflows,
-    workflow::{InstanceKey, InstanceRow, Status, WorkflowStore},
-};
+use berth_blocks::workflow::{InstanceKey, InstanceRow, Status};
 use berth_resources::{AppId, Namespace};
 use berth_workflow::{
     ActivityOptions, ActivityTask, Config, Context, Engine, Event, Executor, Failure, InstanceView,
@@ -34,7 +32,7 @@ pub struct LabHost {
 
 pub struct Lab {
     pub world: World,
-    pub disk: Arc<InMemoryWorkflows>,
+    pub disk: Disk,
     pub code: Code,
     pub config: Config,
 }
@@ -122,7 +120,7 @@ impl Lab {
     pub fn new() -> Self {
         Self {
             world: World::new(7),
-            disk: Arc::default(),
+            disk: Disk::default(),
             code: Code::default(),
             config: Config {
                 lease: Duration::from_secs(5),
@@ -147,7 +145,7 @@ impl Lab {
             life,
             skew: 0,
         };
-        let (store, config) = (self.disk.clone(), self.config.clone());
+        let (store, config) = (self.disk.store.clone(), self.config.clone());
         let engine = self.outside(async move {
             Engine::open(store, Arc::new(runner), Arc::new(platform), config).await
         });

@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod checks;
+mod disk;
 mod failpoints;
 mod faults;
 mod guest;
@@ -20,5 +21,6 @@ mod program;
 mod rng;
 mod run;
 mod seeds;
+mod stores;
 mod stories;
 mod world;

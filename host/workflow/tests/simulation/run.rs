@@ -2,22 +2,21 @@
 
 use crate::{
     checks,
+    disk::Disk,
     faults::{FaultRates, FaultyStore, Mutation, Watch},
     guest::{Code, Guests, Ledger, input},
     program::Program,
     rng::Rng,
     world::{HostPlatform, Life, OUTSIDE, World},
 };
-use berth_blocks::{
-    memory::InMemoryWorkflows,
-    workflow::{InstanceKey, Status, Timestamp},
-};
+use berth_blocks::workflow::{InstanceKey, InstanceState, Status, Timestamp};
 use berth_resources::{AppId, Namespace};
 use berth_workflow::{ClientError, Config, Conflict, Engine, Payload, StartOptions};
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -71,13 +70,15 @@ pub struct Report {
     pub crashes: u64,
     pub faults: u64,
     pub executions: usize,
-    pub reached: std::collections::BTreeMap<&'static str, u64>,
+    pub reached: BTreeMap<&'static str, u64>,
+    /// Every instance and its history as stored, before all was purged.
+    pub histories: Vec<(InstanceKey, InstanceState, Vec<Bytes>)>,
 }
 
 /// Everything that a story consists of.
 pub struct Story {
     pub world: World,
-    pub disk: Arc<InMemoryWorkflows>,
+    pub disk: Disk,
     pub ledger: Arc<Mutex<Ledger>>,
     pub watch: Arc<Mutex<Watch>>,
     pub code: Arc<Mutex<Code>>,
@@ -106,7 +107,7 @@ pub fn key(id: &str) -> InstanceKey {
 }
 
 impl Story {
-    pub fn new(seed: u64, options: Options) -> Arc<Self> {
+    pub fn new(seed: u64, options: Options, disk: Disk) -> Arc<Self> {
         let world = World::new(seed);
         let hosts = ["left", "right"].map(|own| {
             let config = world.with_rng(config);
@@ -127,7 +128,7 @@ impl Story {
         }
         let story = Arc::new(Self {
             world,
-            disk: Arc::default(),
+            disk,
             ledger: Arc::default(),
             watch: Arc::default(),
             code: Arc::new(Mutex::new(Code::Faithful)),
@@ -254,6 +255,7 @@ impl Story {
             faults: watch.faults,
             executions: ledger.executions.len(),
             reached: self.world.reached(),
+            histories: Vec::new(),
         }
     }
 }
@@ -400,8 +402,13 @@ async fn raise(story: Arc<Story>, key: InstanceKey, program: Program) {
 
 /// Tells the story of a seed.
 pub fn simulate(seed: u64, options: Options) -> Report {
+    simulate_on(seed, options, Disk::default())
+}
+
+/// Tells the story of a seed on a store.
+pub fn simulate_on(seed: u64, options: Options, disk: Disk) -> Report {
     let mut rng = Rng::new(seed ^ 0x51_3d);
-    let story = Story::new(seed, options);
+    let story = Story::new(seed, options, disk);
     let roots: Vec<_> = (0..rng.between(1, 3))
         .map(|number| Root {
             key: key(&format!("root-{number}")),
@@ -441,6 +448,7 @@ pub fn simulate(seed: u64, options: Options) -> Report {
     });
     story.end_faults();
     let mut violations = Vec::new();
+    let histories = checks::stored(&story.disk);
     if !over {
         violations.push(format!(
             "I7: not over after {:?}",
@@ -456,6 +464,7 @@ pub fn simulate(seed: u64, options: Options) -> Report {
     }
     let mut report = story.report();
     report.violations.append(&mut violations);
+    report.histories = histories;
     report
 }
 

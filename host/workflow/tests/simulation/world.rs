@@ -3,7 +3,7 @@
 use crate::rng::Rng;
 use berth_blocks::workflow::Timestamp;
 use berth_workflow::{Platform, Task};
-use futures::{future::BoxFuture, task::noop_waker};
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -392,14 +392,20 @@ impl Platform for HostPlatform {
     }
 }
 
-/// The value of a future that never waits.
+/// The value of a future that waits for nothing in this world: at most for another thread.
 pub fn at_once<T>(future: impl Future<Output = T>) -> T {
-    let mut future = Box::pin(future);
-    match future
-        .as_mut()
-        .poll(&mut Context::from_waker(&noop_waker()))
-    {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("a call to the memory of this process waited"),
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
     }
 }

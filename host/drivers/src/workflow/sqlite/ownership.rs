@@ -153,7 +153,7 @@ fn take(
 pub(super) fn owned(connection: &Connection, owner: &str) -> Answer<Vec<(InstanceKey, u64)>> {
     let mut statement = connection.prepare_cached(
         "SELECT namespace, app, key, epoch FROM workflow_instance \
-         WHERE owner = (SELECT id FROM workflow_host WHERE name = ?1) ORDER BY id",
+         WHERE owner = (SELECT id FROM workflow_host WHERE name = ?1) ORDER BY namespace, app, key",
     )?;
     let owned = statement.query_map([owner], |row| {
         let key = InstanceKey::new(name(row, 0)?, name(row, 1)?, &row.get::<_, String>(2)?);
