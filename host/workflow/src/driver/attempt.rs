@@ -163,7 +163,7 @@ impl Driver {
     pub(super) fn launch(&mut self, starts: Vec<Start>) {
         for start in starts {
             if let Some(run) = self.attempt_future(&start) {
-                self.begin(start.of, run);
+                self.begin(&start, run);
             }
         }
     }
@@ -206,7 +206,8 @@ impl Driver {
 
     /// A single attempt is polled by the driver, which saves two ways between threads; further ones get tasks of their
     /// own, so that they use other cores.
-    fn begin(&mut self, of: u64, run: BoxFuture<'static, AttemptEnded>) {
+    fn begin(&mut self, start: &Start, run: BoxFuture<'static, AttemptEnded>) {
+        let (of, attempt) = (start.of, start.attempt);
         if self.attempts.running.is_empty() {
             // Dropped with its sender when nobody waits for it any more.
             let (abandon, abandoned) = oneshot::channel::<()>();
@@ -228,9 +229,15 @@ impl Driver {
             drop(reply.send(run.await));
         }));
         self.attempts.tasks.insert(of, task);
-        self.attempts
-            .running
-            .push(Box::pin(async move { answer.await.ok() }));
+        self.attempts.running.push(Box::pin(async move {
+            // Without a result it was abandoned, and nobody waits; or it panicked.
+            let lost = || Failure::new(Failure::LOST, "the attempt ended without a result");
+            Some(answer.await.unwrap_or_else(|_| AttemptEnded {
+                of,
+                attempt,
+                result: Err(lost()),
+            }))
+        }));
     }
 }
 

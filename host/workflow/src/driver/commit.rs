@@ -62,6 +62,7 @@ impl Driver {
         self.reach("before commit").await;
         let stored = self.shared.store.commit(commit).await;
         self.version = stored.map_err(exit)?;
+        metrics::counter!("berth_workflow_commits_total").increment(1);
         self.reach("after commit").await;
         self.core.lock().mark_stored();
         self.flush_at = None;

@@ -89,7 +89,9 @@ impl Driver {
             .of(status)
             .map(|kept| now.after(kept));
         let commit = self.build_commit(None);
-        self.store(commit).await
+        self.store(commit).await?;
+        metrics::counter!("berth_workflow_ended_total", "status" => status.name()).increment(1);
+        Ok(())
     }
 
     /// What the parent is told, if there is one.

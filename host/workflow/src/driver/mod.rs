@@ -49,6 +49,8 @@ pub(crate) enum Exit {
     Lost(String),
     /// It is not known what is stored: to be loaded again.
     Retry(String),
+    /// Its code panicked.
+    Panicked,
 }
 
 /// Where a turn ended.

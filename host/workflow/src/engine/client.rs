@@ -1,6 +1,6 @@
 //! What apps and tools ask of instances.
 
-use super::Engine;
+use super::{Engine, Shared};
 use crate::{
     Event, Failure, Payload, codec,
     driver::{Exit, history},
@@ -12,7 +12,8 @@ use berth_blocks::workflow::{
 };
 use berth_resources::{AppId, Namespace};
 use futures::future::{BoxFuture, select};
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
+use tokio::sync::Notify;
 
 /// Children looked up at once.
 const PAGE: usize = 500;
@@ -67,6 +68,29 @@ pub struct InstanceView {
     pub outcome: Option<Result<Payload, Failure>>,
 }
 
+/// A caller that waits for an instance, listed for as long as it waits.
+struct Watch<'e> {
+    shared: &'e Shared,
+    key: &'e InstanceKey,
+    notify: Arc<Notify>,
+}
+
+impl<'e> Watch<'e> {
+    fn of(shared: &'e Shared, key: &'e InstanceKey) -> Self {
+        Self {
+            notify: shared.watch(key),
+            shared,
+            key,
+        }
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.shared.unwatch(self.key, &self.notify);
+    }
+}
+
 /// The history of an instance; the number of an event is its place.
 pub type History = Vec<Event>;
 
@@ -92,8 +116,8 @@ impl Engine {
         let platform = &self.shared.platform;
         let deadline = timeout.map(|timeout| platform.now().after(timeout));
         loop {
-            let watch = self.shared.watch(key);
-            let mut ended = pin!(watch.notified());
+            let watch = Watch::of(&self.shared, key);
+            let mut ended = pin!(watch.notify.notified());
             // From here on no end is missed.
             ended.as_mut().enable();
             let found = self.get(key).await?.ok_or_else(|| absent(key))?;
@@ -126,7 +150,7 @@ impl Engine {
         let failed = |exit| match exit {
             Exit::Lost(why) => ClientError::NotFound(why),
             Exit::Retry(why) => ClientError::Unavailable(why),
-            Exit::Ended | Exit::Released => absent(key),
+            Exit::Ended | Exit::Released | Exit::Panicked => absent(key),
         };
         Ok(events.map_err(failed)?.into())
     }

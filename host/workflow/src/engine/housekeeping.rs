@@ -129,6 +129,7 @@ async fn clear_doubts(shared: &Shared) {
 /// Says once of each instance that it is stuck.
 fn report(shared: &Shared, reported: &mut BTreeSet<InstanceKey>) {
     let overdue = overdue(shared);
+    metrics::gauge!("berth_workflow_instances_owned").set(shared.owned.lock().len() as f64);
     metrics::gauge!("berth_workflow_instances_stuck").set(overdue.len() as f64);
     reported.retain(|key| overdue.iter().any(|overdue| overdue.key == *key));
     for Overdue { key, since } in overdue {

@@ -117,11 +117,30 @@ impl Shared {
                 }
             }
         };
+        let outcome = if result.is_ok() {
+            "completed"
+        } else {
+            "failed"
+        };
+        metrics::counter!("berth_workflow_activity_attempts_total", "outcome" => outcome)
+            .increment(1);
         result.map_err(Failure::cut)
     }
 
     fn watch(&self, key: &InstanceKey) -> Arc<Notify> {
         self.watched.lock().entry(key.clone()).or_default().clone()
+    }
+
+    /// Takes an entry off the list that nobody else holds.
+    fn unwatch(&self, key: &InstanceKey, watch: &Arc<Notify>) {
+        let mut watched = self.watched.lock();
+        let listed = watched
+            .get(key)
+            .is_some_and(|listed| Arc::ptr_eq(listed, watch));
+        // The list and the caller.
+        if listed && Arc::strong_count(watch) <= 2 {
+            watched.remove(key);
+        }
     }
 
     /// Tells whoever waits for the instance that it has ended.

@@ -7,9 +7,11 @@ use crate::{
     platform::Task,
 };
 use berth_blocks::workflow::{InstanceKey, InstanceRow, Timestamp};
+use futures::FutureExt;
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, VecDeque},
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -163,13 +165,20 @@ pub(super) fn adopt(shared: &Arc<Shared>, acquired: Acquired) {
 
 async fn drive(shared: Arc<Shared>, instance: Arc<Instance>, mut acquired: Acquired) {
     let mut pause = RETRY_FIRST;
-    let taken_over = acquired.taken_over;
+    let mut taken_over = acquired.taken_over;
     loop {
         let (epoch, version) = (acquired.row.epoch, acquired.row.version);
-        let exit = run_once(&shared, &instance, acquired).await;
-        let Exit::Retry(why) = exit else {
-            depart(&shared, &instance, exit);
-            return;
+        let why = match run_once(&shared, &instance, &acquired).await {
+            Exit::Retry(why) => why,
+            Exit::Panicked => {
+                // Whatever ran may be the cause: it is tried a bounded number of times.
+                taken_over = true;
+                "a panic".to_owned()
+            }
+            exit => {
+                depart(&shared, &instance, exit);
+                return;
+            }
         };
         tracing::warn!(instance = %instance.key, "loading again: {why}");
         shared
@@ -231,28 +240,32 @@ async fn reload(shared: &Shared, key: &InstanceKey, taken_over: bool) -> Option<
     }
 }
 
-async fn run_once(shared: &Arc<Shared>, instance: &Arc<Instance>, acquired: Acquired) -> Exit {
-    let Acquired {
-        row,
-        taken_over,
-        events,
-    } = acquired;
-    match driver::load(shared, instance, row, taken_over, events).await {
-        Ok(driver) => driver.run().await,
-        Err(exit) => exit,
-    }
+/// Code that panics is a mistake of the executor: it costs its instance a life, and the host nothing.
+async fn run_once(shared: &Arc<Shared>, instance: &Arc<Instance>, acquired: &Acquired) -> Exit {
+    let (row, events) = (acquired.row.clone(), acquired.events.clone());
+    let run = async {
+        match driver::load(shared, instance, row, acquired.taken_over, events).await {
+            Ok(driver) => driver.run().await,
+            Err(exit) => exit,
+        }
+    };
+    let ended = AssertUnwindSafe(run).catch_unwind().await;
+    ended.unwrap_or(Exit::Panicked)
 }
 
 fn depart(shared: &Arc<Shared>, instance: &Arc<Instance>, exit: Exit) {
     let key = &instance.key;
+    // What was released may be ready; else a look for other instances is worth its cost when they lacked a place.
+    let mut look = matches!(exit, Exit::Released);
     match exit {
         Exit::Ended => shared.ended(key),
         Exit::Released => {}
         Exit::Lost(why) => tracing::info!(instance = %key, "no longer ours: {why}"),
-        Exit::Retry(_) => {}
+        Exit::Retry(_) | Exit::Panicked => {}
     }
     instance.leave();
     let mut owned = shared.owned.lock();
+    look |= owned.len() >= shared.config.instances_max;
     let listed = owned
         .find(key)
         .is_some_and(|listed| Arc::ptr_eq(listed, instance));
@@ -262,8 +275,9 @@ fn depart(shared: &Arc<Shared>, instance: &Arc<Instance>, exit: Exit) {
         None
     };
     drop(owned);
-    // There is a place, and what was released may be ready.
-    shared.claims.notify_one();
+    if look {
+        shared.claims.notify_one();
+    }
     // Last, since it ends the task that runs this.
     drop(task);
 }

@@ -124,6 +124,7 @@ impl Engine {
             let created = self.create_once(&instance, replaces).await?;
             let row = match created {
                 Created::New(row) => {
+                    metrics::counter!("berth_workflow_started_total").increment(1);
                     self.take_up(&row, events);
                     return Ok(StartedInstance {
                         row,

@@ -101,3 +101,39 @@ fn an_instance_that_cannot_run_here_is_tried_again() {
     assert_eq!(lab.outcome(&host, "a").0, Status::Completed);
     assert_eq!(lab.row("a").state.problem, None);
 }
+
+#[test]
+fn code_that_panics_costs_its_host_nothing() {
+    let lab = lab();
+    let panics = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let count = panics.clone();
+    lab.code.workflow("panics", move |context, _| {
+        let count = count.clone();
+        async move {
+            let result = call(&context, "step", attempts(10)).await;
+            let before = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            assert!(before > 2, "the first three times");
+            ended(result)
+        }
+    });
+    let host = lab.host();
+    lab.start(&host, "bad", "panics", "1");
+    lab.start(&host, "good", "good", "1");
+    assert_eq!(lab.outcome(&host, "good").0, Status::Completed);
+    assert_eq!(lab.outcome(&host, "bad").0, Status::Completed);
+    assert!(panics.load(std::sync::atomic::Ordering::Relaxed) > 3);
+}
+
+#[test]
+fn an_activity_that_panics_fails_after_a_bounded_number_of_times() {
+    let lab = Lab::new();
+    lab.code.workflow("one", |context, _| async move {
+        ended(call(&context, "panics", attempts(3)).await)
+    });
+    lab.code
+        .activity("panics", |_| async { panic!("an activity of a test") });
+    let host = lab.host();
+    lab.start(&host, "a", "one", "1");
+    assert!(lab.outcome(&host, "a").1.starts_with("berth.lost:"));
+    assert!(lab.code.attempts_of("panics").len() <= 4);
+}
