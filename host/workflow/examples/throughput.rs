@@ -176,6 +176,15 @@ async fn sizes(folder: &Path) {
     let events = engine.history(&key(0)).await.unwrap().len();
     engine.shut_down().await;
     drop(engine);
+    // The last owner of the file moves the log into it.
+    let log = || {
+        std::fs::read_dir(folder.path())
+            .unwrap()
+            .any(|file| file.is_ok_and(|file| file.file_name().to_string_lossy().ends_with("-wal")))
+    };
+    while log() {
+        tokio::task::yield_now().await;
+    }
     let bytes: u64 = std::fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().metadata().unwrap().len())
