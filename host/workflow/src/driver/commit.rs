@@ -61,11 +61,7 @@ impl Driver {
         let (children, tasks) = (!commit.starts.is_empty(), !commit.tasks.is_empty());
         self.reach("before commit").await;
         let stored = self.shared.store.commit(commit).await;
-        self.version = stored.map_err(exit)?;
-        metrics::counter!("berth_workflow_commits_total").increment(1);
-        self.reach("after commit").await;
-        self.core.lock().mark_stored();
-        self.flush_at = None;
+        // Also after an error, which leaves open what happened: nobody else tells those who are concerned.
         for key in told {
             self.shared.message_sent(&key);
         }
@@ -75,6 +71,11 @@ impl Driver {
         if tasks {
             self.shared.queued.notify_one();
         }
+        self.version = stored.map_err(exit)?;
+        metrics::counter!("berth_workflow_commits_total").increment(1);
+        self.reach("after commit").await;
+        self.core.lock().mark_stored();
+        self.flush_at = None;
         Ok(())
     }
 

@@ -108,8 +108,7 @@ impl Driver {
     }
 
     async fn step(&mut self) -> Result<Option<Exit>, Exit> {
-        let turn = self.turn().await?;
-        let ended = match turn {
+        match self.turn().await? {
             Turn::Idle => {
                 let starts = self.prepare();
                 if self.has_input() {
@@ -118,16 +117,13 @@ impl Driver {
                 }
                 self.settle(!starts.is_empty()).await?;
                 self.launch(starts);
-                None
+                self.wait().await
             }
-            Turn::Busy => None,
-            Turn::Ended(end) => self.end(end).await?,
-            Turn::Halted(halt) => Some(self.stall(halt.to_string()).await?),
-            Turn::Terminated(termination) => Some(self.terminate(termination).await?),
-        };
-        match ended {
-            Some(exit) => Ok(Some(exit)),
-            None => self.wait().await,
+            Turn::Busy => self.wait().await,
+            // If it continues as new there is nothing to wait for.
+            Turn::Ended(end) => self.end(end).await,
+            Turn::Halted(halt) => self.stall(halt.to_string()).await.map(Some),
+            Turn::Terminated(termination) => self.terminate(termination).await.map(Some),
         }
     }
 

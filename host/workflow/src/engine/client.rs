@@ -321,12 +321,16 @@ impl Engine {
             at: self.shared.platform.now(),
         };
         self.shared.reach("before send").await;
-        let sent = self.shared.store.send(key, message).await?;
+        let sent = self.shared.store.send(key, message).await;
         self.shared.reach("after send").await;
-        match sent {
-            Sent::NotFound => return Err(absent(key)),
-            Sent::Accepted => self.shared.message_sent(key),
-            Sent::Duplicate | Sent::Finished => {}
+        // Also after an error, which leaves open what happened, and for a message that was sent before: then the one who
+        // sent it may have heard of an error.
+        if !matches!(sent, Ok(Sent::NotFound | Sent::Finished)) {
+            self.shared.message_sent(key);
+        }
+        let sent = sent?;
+        if sent == Sent::NotFound {
+            return Err(absent(key));
         }
         Ok(sent)
     }

@@ -165,7 +165,10 @@ async fn finish(
             body: body.clone(),
             at,
         };
-        match shared.store.finish_task(&task.id, result).await {
+        let finished = shared.store.finish_task(&task.id, result).await;
+        // Also after an error, which leaves open what happened.
+        shared.message_sent(&task.id.key);
+        match finished {
             Ok(_) => break,
             Err(error) => {
                 tracing::warn!(instance = %task.id.key, %error, "storing the result of an activity");
@@ -174,5 +177,4 @@ async fn finish(
             }
         }
     }
-    shared.message_sent(&task.id.key);
 }

@@ -39,7 +39,8 @@ pub enum Conflict {
     /// An error.
     #[default]
     Fail,
-    /// The existing instance is the answer: starting is idempotent.
+    /// The existing instance is the answer. With [`Reuse::Never`] starting is idempotent: whoever does not know whether
+    /// a start went through may repeat it.
     UseExisting,
     /// One that has not ended is terminated first. One that may not be replaced stays an error.
     Terminate,

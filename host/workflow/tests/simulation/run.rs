@@ -11,7 +11,7 @@ use crate::{
 };
 use berth_blocks::workflow::{InstanceKey, InstanceState, Status, Timestamp};
 use berth_resources::{AppId, Namespace};
-use berth_workflow::{ClientError, Config, Conflict, Engine, Payload, StartOptions};
+use berth_workflow::{ClientError, Config, Conflict, Engine, Payload, Reuse, StartOptions};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -109,20 +109,29 @@ pub fn key(id: &str) -> InstanceKey {
 impl Story {
     pub fn new(seed: u64, options: Options, disk: Disk) -> Arc<Self> {
         let world = World::new(seed);
-        let hosts = ["left", "right"].map(|own| {
-            let config = world.with_rng(config);
+        // One host alone is told of every message and does not look for any.
+        let alone = seed.is_multiple_of(4);
+        let apps: &[&[&str]] = match alone {
+            true => &[&["app", "left", "right"]],
+            false => &[&["app", "left"], &["app", "right"]],
+        };
+        let hosts = apps.iter().map(|apps| {
+            let mut config = world.with_rng(config);
+            if alone {
+                config.inbox_interval = None;
+            }
             Arc::new(Host {
-                apps: vec![app("app"), app(own)],
-                skew: if options.faults {
-                    world.with_rng(|rng| rng.between(0, 1_000) as i64 - 500)
-                } else {
-                    0
+                apps: apps.iter().map(|name| app(name)).collect(),
+                skew: match options.faults {
+                    true => world.with_rng(|rng| i64::try_from(rng.below(1_001)).unwrap() - 500),
+                    false => 0,
                 },
                 config,
                 engine: Mutex::new(None),
                 life: AtomicU64::new(0),
             })
         });
+        let hosts = hosts.collect();
         if let Some((place, count)) = options.crash_at {
             world.crash_at(place, count);
         }
@@ -134,7 +143,7 @@ impl Story {
             code: Arc::new(Mutex::new(Code::Faithful)),
             rates: Arc::default(),
             mutation: options.mutation,
-            hosts: hosts.into(),
+            hosts,
             crashes: AtomicU64::new(0),
         });
         for host in &story.hosts {
@@ -296,7 +305,12 @@ async fn chaos(story: Arc<Story>, until: Timestamp) {
     while story.world.now() < until {
         let pause = story.world.with_rng(|rng| rng.between(50, 15_000));
         story.world.sleep(pause).await;
-        let place = usize::try_from(story.world.with_rng(|rng| rng.below(2))).unwrap();
+        let place = usize::try_from(
+            story
+                .world
+                .with_rng(|rng| rng.below(story.hosts.len() as u64)),
+        )
+        .unwrap();
         let life = story.hosts[place].life.load(Ordering::Relaxed);
         if story.world.with_rng(|rng| rng.chance(400)) {
             let millis = story.world.with_rng(|rng| rng.between(10, 12_000));
@@ -317,7 +331,9 @@ async fn client(story: Arc<Story>, root: Root, started: Arc<AtomicU64>) {
             let (key, input) = (root.key.clone(), begin.clone());
             Box::pin(async move {
                 let options = StartOptions {
+                    // A client that does not know whether its start went through must not run it twice.
                     conflict: Conflict::UseExisting,
+                    reuse: Reuse::Never,
                     ..StartOptions::default()
                 };
                 engine.start(&key, "program", input, options).await
