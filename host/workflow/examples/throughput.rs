@@ -40,6 +40,11 @@ impl Executor for Steps {
                 .unwrap()
                 .parse()
                 .unwrap();
+            match run.name.as_str() {
+                "fan" => return fan(&context, steps).await,
+                "parked" => return parked(&context).await,
+                _ => {}
+            }
             for step in 0..steps {
                 let input = Payload::json(step.to_string());
                 let options = ActivityOptions::default();
@@ -59,6 +64,22 @@ impl Executor for Steps {
     }
 }
 
+/// Activities side by side.
+async fn fan(context: &Context, count: u64) -> WorkflowEnd {
+    let begin =
+        |_| context.schedule_activity("step", Payload::json("1"), ActivityOptions::default());
+    let handles: Result<Vec<_>, _> = (0..count).map(begin).collect();
+    context.wait_all(&handles.unwrap()).await;
+    WorkflowEnd::Completed(Payload::default())
+}
+
+/// Waits for an event.
+async fn parked(context: &Context) -> WorkflowEnd {
+    let event = context.schedule_event("go", None).unwrap();
+    context.wait(event).await.unwrap();
+    WorkflowEnd::Completed(Payload::default())
+}
+
 fn main() {
     let base = std::env::args()
         .nth(1)
@@ -76,7 +97,9 @@ fn main() {
     for (steps, parallel) in [(10, 1), (10, 32), (1, 64), (100, 32)] {
         runtime.block_on(load(folder.path(), steps, parallel));
     }
+    runtime.block_on(fans(folder.path()));
     runtime.block_on(sizes(folder.path()));
+    runtime.block_on(recovery(folder.path()));
     runtime.block_on(replays());
 }
 
@@ -123,9 +146,13 @@ fn key(number: u64) -> InstanceKey {
 }
 
 async fn run_one(engine: &Engine, number: u64, steps: u64) {
+    run(engine, number, "steps", steps).await;
+}
+
+async fn run(engine: &Engine, number: u64, workflow: &str, steps: u64) {
     let input = Payload::json(steps.to_string());
     engine
-        .start(&key(number), "steps", input, StartOptions::default())
+        .start(&key(number), workflow, input, StartOptions::default())
         .await
         .unwrap();
     let view = engine.wait(&key(number), None).await.unwrap();
@@ -163,6 +190,66 @@ async fn load(folder: &Path, steps: u64, parallel: usize) {
         rate * steps as f64,
         at(0.5),
         at(0.99)
+    );
+    engine.shut_down().await;
+}
+
+/// One workflow with many activities at once.
+async fn fans(folder: &Path) {
+    let folder = tempfile::tempdir_in(folder).unwrap();
+    let engine = engine(store(folder.path()).await).await;
+    let (rounds, width) = (10, 1_000);
+    let begun = Instant::now();
+    for number in 0..rounds {
+        run(&engine, number, "fan", width).await;
+    }
+    let rate = (rounds * width) as f64 / begun.elapsed().as_secs_f64();
+    println!("\n{width} activities at once, one workflow after the other: {rate:.0} activities/s");
+    engine.shut_down().await;
+}
+
+/// A host that begins with many instances that wait.
+async fn recovery(folder: &Path) {
+    let folder = tempfile::tempdir_in(folder).unwrap();
+    let config = Config {
+        instances_max: 20_000,
+        ..Config::default()
+    };
+    let open = async |config: Config| {
+        let store = store(folder.path()).await;
+        Engine::open(store, Arc::new(Steps), Arc::new(Tokio), config)
+            .await
+            .unwrap()
+    };
+    let count = 10_000;
+    let first = open(config.clone()).await;
+    let starts = (0..count).map(|number| {
+        let key = key(number);
+        let first = &first;
+        async move {
+            let options = StartOptions::default();
+            first
+                .start(&key, "parked", Payload::json("1"), options)
+                .await
+                .unwrap();
+        }
+    });
+    join_all(starts).await;
+    first.shut_down().await;
+    drop(first);
+    let begun = Instant::now();
+    let engine = open(config).await;
+    let opened = begun.elapsed();
+    engine
+        .raise_event(&key(5_000), "go", Payload::default(), None)
+        .await
+        .unwrap();
+    engine.wait(&key(5_000), None).await.unwrap();
+    println!(
+        "{count} parked instances: open in {:.1} ms, the first of them done after {:.1} ms, {} loaded",
+        opened.as_secs_f64() * 1e3,
+        begun.elapsed().as_secs_f64() * 1e3,
+        engine.owned().len(),
     );
     engine.shut_down().await;
 }

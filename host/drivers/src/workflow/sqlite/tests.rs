@@ -111,3 +111,98 @@ async fn a_purge_leaves_no_row_in_any_table() {
         assert_eq!(rows, 0, "{table}");
     }
 }
+
+/// A power failure may cut the log anywhere; whatever is left of it is a state in which all commits up to one have
+/// happened, each as a whole.
+#[tokio::test]
+async fn a_log_that_is_cut_anywhere_leaves_whole_commits() {
+    const COMMITS: u64 = 6;
+    let scratch = Scratch::new();
+    let store = open(&scratch.database()).await;
+    let (now, later) = (Timestamp(1_000), Timestamp(1_000_000));
+    store.join("host", now, later).await.unwrap();
+    let key = InstanceKey::new(Namespace::default(), "orders".parse().unwrap(), "a");
+    let other = InstanceKey::new(Namespace::default(), "orders".parse().unwrap(), "other");
+    let new = |key: &InstanceKey| NewInstance {
+        key: key.clone(),
+        execution: "run".to_owned(),
+        workflow: "order".to_owned(),
+        parent: None,
+        events: Vec::new(),
+        blobs: Vec::new(),
+        tasks: Vec::new(),
+        ready_at: now,
+        created_at: now,
+        owner: Some("host".to_owned()),
+    };
+    store.create(new(&other), &[]).await.unwrap();
+    let Ok(Created::New(row)) = store.create(new(&key), &[]).await else {
+        panic!("it exists");
+    };
+    for number in 0..COMMITS {
+        let event = |seq| EventRow {
+            seq,
+            body: Bytes::from(vec![7; 300]),
+        };
+        let commit = Commit {
+            key: key.clone(),
+            epoch: row.epoch,
+            version: row.version + number,
+            now,
+            restart: None,
+            events: vec![event(2 * number), event(2 * number + 1)],
+            blobs: Vec::new(),
+            state: berth_blocks::workflow::InstanceState {
+                status: Status::Running,
+                ..berth_blocks::workflow::InstanceState::pending()
+            },
+            consumed: Vec::new(),
+            sends: vec![berth_blocks::workflow::Outgoing {
+                to: other.clone(),
+                message: Message {
+                    dedup: None,
+                    body: Bytes::from_static(b"message"),
+                    at: now,
+                },
+            }],
+            starts: Vec::new(),
+            tasks: Vec::new(),
+            dropped_tasks: Vec::new(),
+            release: None,
+        };
+        store.commit(commit).await.unwrap();
+    }
+    // The store is open: its log is as a power failure finds it.
+    let mut log = scratch.database().into_os_string();
+    log.push("-wal");
+    let (file, log) = (
+        std::fs::read(scratch.database()).unwrap(),
+        std::fs::read(log).unwrap(),
+    );
+    let mut seen = std::collections::BTreeSet::new();
+    let step = (log.len() / 150).max(1);
+    for end in (0..=log.len()).rev().step_by(step) {
+        let torn = Scratch::new();
+        std::fs::write(torn.database(), &file).unwrap();
+        let mut name = torn.database().into_os_string();
+        name.push("-wal");
+        std::fs::write(name, &log[..end]).unwrap();
+        let connection = Connection::open(torn.database()).unwrap();
+        let counted = connection.query_row(
+            "SELECT i.version, i.events, (SELECT count(*) FROM workflow_event WHERE inst = i.id), \
+             (SELECT count(*) FROM workflow_message) FROM workflow_instance i WHERE key = 'a'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        );
+        // Cut before the tables or the instance were made.
+        let Ok::<(i64, i64, i64, i64), _>((version, numbered, events, messages)) = counted else {
+            continue;
+        };
+        assert_eq!(
+            (numbered, events, messages),
+            (2 * (version - 1), 2 * (version - 1), version - 1)
+        );
+        seen.insert(version);
+    }
+    assert_eq!(seen.len() as u64, COMMITS + 1, "{seen:?}");
+}
