@@ -123,8 +123,15 @@ pub enum EventKind {
 pub struct Started {
     /// Name of the workflow.
     pub workflow: String,
-    /// Tells the runs of one instance ID apart; seeds the randomness that the workflow sees.
+    /// Tells the runs of one instance ID apart.
     pub execution: String,
+    /// Seeds the randomness that the workflow sees; absent: the execution. A copy of another run has that run's, since its
+    /// history depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
+    /// No code runs before (milliseconds since 1970); absent: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_at: Option<i64>,
     /// Who waits for the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,

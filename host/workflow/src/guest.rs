@@ -57,8 +57,9 @@ impl Guest {
         self.future.as_mut().poll(&mut cx)
     }
 
-    /// Whether it can go on; if not, the caller is woken when it can.
-    pub(crate) fn is_woken(&self, cx: &Context<'_>) -> bool {
+    /// Whether it can go on; if not, the caller is woken when it can. Exclusive, since futures are not shared between
+    /// threads.
+    pub(crate) fn is_woken(&mut self, cx: &Context<'_>) -> bool {
         self.signal.driver.register(cx.waker());
         self.signal.woken.load(Ordering::Acquire)
     }

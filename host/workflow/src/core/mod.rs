@@ -114,7 +114,7 @@ impl Core {
             return None;
         };
         let mut core = Self {
-            random: Random::new(&started.execution),
+            random: Random::new(started.seed.as_ref().unwrap_or(&started.execution)),
             key,
             started: Arc::new(started),
             input: first.payload.unwrap_or_default(),

@@ -14,6 +14,8 @@ fn started() -> Event {
     let started = Started {
         workflow: "saga".to_owned(),
         execution: "run 1".to_owned(),
+        seed: None,
+        start_at: None,
         parent: None,
         generation: 0,
         traceparent: None,

@@ -149,6 +149,8 @@ impl Driver {
         let started = Started {
             workflow: child.name.clone(),
             execution: self.shared.new_execution(),
+            seed: None,
+            start_at: None,
             parent: Some(parent),
             generation: 0,
             traceparent: core.started.traceparent.clone(),

@@ -185,6 +185,18 @@ impl Driver {
         Ok(Exit::Released)
     }
 
+    /// It was made ready before its time, by a message; it waits on.
+    pub(super) async fn wait_for_start(&mut self, at: Timestamp) -> Result<Exit, Exit> {
+        let release = self.release_at(Some(at));
+        let released = self
+            .shared
+            .store
+            .release(&self.key, self.epoch, release)
+            .await;
+        released.map_err(exit)?;
+        Ok(Exit::Released)
+    }
+
     /// Forgets what is not stored: its messages are still in the inbox.
     fn drop_fresh(&mut self) {
         self.core.lock().drop_fresh();
@@ -212,6 +224,8 @@ impl Driver {
         };
         let started = Started {
             execution: execution.clone(),
+            seed: None,
+            start_at: None,
             generation: before.generation + 1,
             ..(*before).clone()
         };

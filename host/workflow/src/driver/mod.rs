@@ -63,6 +63,8 @@ enum Turn {
     Halted(Halt),
     /// Somebody ended the instance from outside.
     Terminated(end::Termination),
+    /// Its code must not run before this time.
+    TooEarly(Timestamp),
 }
 
 /// The driver of one instance.
@@ -124,6 +126,7 @@ impl Driver {
             Turn::Ended(end) => self.end(end).await,
             Turn::Halted(halt) => self.stall(halt.to_string()).await.map(Some),
             Turn::Terminated(termination) => self.terminate(termination).await.map(Some),
+            Turn::TooEarly(at) => self.wait_for_start(at).await.map(Some),
         }
     }
 
@@ -133,6 +136,10 @@ impl Driver {
             self.read_inbox().await?;
             if let Some(termination) = self.take_termination() {
                 return Ok(Turn::Terminated(termination));
+            }
+            let start_at = self.core.lock().started.start_at.map(Timestamp);
+            if let Some(at) = start_at.filter(|at| *at > self.shared.platform.now()) {
+                return Ok(Turn::TooEarly(at));
             }
             self.obey_suspension();
             if self.state.status == Status::Suspended {

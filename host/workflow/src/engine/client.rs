@@ -2,10 +2,11 @@
 
 use super::{Engine, Shared};
 use crate::{
-    Event, Failure, Payload, codec,
+    Event, Failure, Payload, Replay, codec,
     driver::{Exit, history},
     limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX},
     message::{Ended, Message},
+    replay,
 };
 use berth_blocks::workflow::{
     InstanceKey, InstancePage, InstanceQuery, InstanceRow, Sent, WorkflowStoreError,
@@ -153,6 +154,20 @@ impl Engine {
             Exit::Ended | Exit::Released | Exit::Panicked => absent(key),
         };
         Ok(events.map_err(failed)?.into())
+    }
+
+    /// Runs code, by digest where the executor has several, against the history of an instance: whether code that was
+    /// changed still fits. Nothing is stored and no activity is called. Ends when the code does; the caller bounds it.
+    ///
+    /// # Errors
+    /// There is no such instance; or the store cannot be reached.
+    pub async fn trial(
+        &self,
+        key: &InstanceKey,
+        code: Option<String>,
+    ) -> Result<Replay, ClientError> {
+        let history = self.history(key).await?;
+        Ok(replay(&*self.shared.executor, key, history, code).await)
     }
 
     /// Instances that match, newest first.

@@ -51,11 +51,9 @@ impl Engine {
                 event.describe()
             )));
         }
-        history.truncate(
-            usize::try_from(from)
-                .unwrap_or(usize::MAX)
-                .saturating_add(1),
-        );
+        // The code asks for the event again, unless its input is another one.
+        let kept = from.saturating_add(u64::from(from == 0 || options.input.is_some()));
+        history.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
         if let Some(input) = options.input {
             replace_input(history.back_mut(), input)?;
         }
@@ -72,7 +70,15 @@ impl Engine {
         let now = self.shared.platform.now();
         let started = match history.front_mut().map(|event| &mut event.kind) {
             Some(EventKind::Started(started)) => {
-                // The code must see the randomness of the first run again, since its history depends on it.
+                // A run of its own, for its children and for what activities are known by outside; but the randomness of the
+                // first one, since the history depends on it.
+                let seed = started
+                    .seed
+                    .take()
+                    .unwrap_or_else(|| started.execution.clone());
+                started.seed = Some(seed);
+                started.execution = self.shared.new_execution();
+                started.start_at = options.at.map(|at| at.0);
                 started.parent = None;
                 started.clone()
             }

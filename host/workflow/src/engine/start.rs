@@ -86,6 +86,8 @@ impl Engine {
         let started = Started {
             workflow: workflow.to_owned(),
             execution: self.shared.new_execution(),
+            seed: None,
+            start_at: options.at.map(|at| at.0),
             parent: None,
             generation: 0,
             traceparent: options.traceparent.clone(),

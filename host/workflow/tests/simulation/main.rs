@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod checks;
+mod clients;
 mod disk;
 mod failpoints;
 mod faults;

@@ -2,21 +2,22 @@
 
 use crate::{
     checks,
+    clients::{chaos, client, courier},
     disk::Disk,
     faults::{FaultRates, FaultyStore, Mutation, Watch},
-    guest::{Code, Guests, Ledger, input},
+    guest::{Code, Guests, Ledger},
     program::Program,
     rng::Rng,
     world::{HostPlatform, Life, OUTSIDE, World},
 };
-use berth_blocks::workflow::{InstanceKey, InstanceState, Status, Timestamp};
+use berth_blocks::workflow::{InstanceKey, InstanceState, Status};
 use berth_resources::{AppId, Namespace};
-use berth_workflow::{ClientError, Config, Conflict, Engine, Payload, Reuse, StartOptions};
+use berth_workflow::{ClientError, Config, Engine};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -252,6 +253,13 @@ impl Story {
         self.world.set_crash_chance(0);
     }
 
+    /// The present life of some host.
+    pub fn any_life(&self) -> Life {
+        let count = self.hosts.len() as u64;
+        let place = usize::try_from(self.world.with_rng(|rng| rng.below(count))).unwrap();
+        self.hosts[place].life.load(Ordering::Relaxed)
+    }
+
     /// What came of the story so far.
     pub fn report(&self) -> Report {
         let mut watch = self.watch.lock();
@@ -297,122 +305,6 @@ async fn supervise(story: Arc<Story>, host: Arc<Host>) {
         story.crashes.fetch_add(1, Ordering::Relaxed);
         let pause = story.world.with_rng(|rng| rng.between(1, 3_000));
         story.world.sleep(pause).await;
-    }
-}
-
-/// Kills and stops hosts at random until the faults end.
-async fn chaos(story: Arc<Story>, until: Timestamp) {
-    while story.world.now() < until {
-        let pause = story.world.with_rng(|rng| rng.between(50, 15_000));
-        story.world.sleep(pause).await;
-        let place = usize::try_from(
-            story
-                .world
-                .with_rng(|rng| rng.below(story.hosts.len() as u64)),
-        )
-        .unwrap();
-        let life = story.hosts[place].life.load(Ordering::Relaxed);
-        if story.world.with_rng(|rng| rng.chance(400)) {
-            let millis = story.world.with_rng(|rng| rng.between(10, 12_000));
-            story.world.pause(life, millis);
-        } else {
-            story.world.crash(life);
-        }
-    }
-    story.end_faults();
-}
-
-async fn client(story: Arc<Story>, root: Root, started: Arc<AtomicU64>) {
-    let delay = story.world.with_rng(|rng| rng.below(300));
-    story.world.sleep(delay).await;
-    let begin = input(&root.program, 0, root.program.seed);
-    let answer = story
-        .insist(|engine| {
-            let (key, input) = (root.key.clone(), begin.clone());
-            Box::pin(async move {
-                let options = StartOptions {
-                    // A client that does not know whether its start went through must not run it twice.
-                    conflict: Conflict::UseExisting,
-                    reuse: Reuse::Never,
-                    ..StartOptions::default()
-                };
-                engine.start(&key, "program", input, options).await
-            })
-        })
-        .await;
-    if let Err(error) = answer {
-        story
-            .ledger
-            .lock()
-            .violations
-            .push(format!("I1: {:?} did not start: {error}", root.key));
-    }
-    started.fetch_add(1, Ordering::Relaxed);
-    let delay = story.world.with_rng(|rng| rng.below(2_000));
-    story.world.sleep(delay).await;
-    let lifecycle = |what: &'static str| {
-        let key = root.key.clone();
-        story.insist(move |engine| {
-            let key = key.clone();
-            Box::pin(async move {
-                match what {
-                    "suspend" => engine.suspend(&key, "test").await,
-                    "resume" => engine.resume(&key, "test").await,
-                    "terminate" => engine.terminate(&key, "test", true).await,
-                    _ => engine.cancel(&key, "test").await,
-                }
-            })
-        })
-    };
-    match root.plan {
-        Plan::Plain => {}
-        Plan::Suspend => {
-            drop(lifecycle("suspend").await);
-            let delay = story.world.with_rng(|rng| rng.below(8_000));
-            story.world.sleep(delay).await;
-            drop(lifecycle("resume").await);
-        }
-        Plan::Terminate => drop(lifecycle("terminate").await),
-        Plan::Cancel => drop(lifecycle("cancel").await),
-    }
-}
-
-/// Raises the events of every instance that there is, in order, each at least once.
-async fn courier(story: Arc<Story>) {
-    let mut known = BTreeSet::new();
-    loop {
-        for row in story.disk.rows() {
-            if known.insert(row.key.clone()) {
-                let program = checks::program_of(&story.disk, &row.key);
-                story
-                    .world
-                    .spawn(OUTSIDE, Box::pin(raise(story.clone(), row.key, program)));
-            }
-        }
-        story.world.sleep(40).await;
-    }
-}
-
-async fn raise(story: Arc<Story>, key: InstanceKey, program: Program) {
-    for ((name, value), number) in program.events().into_iter().zip(0..) {
-        let delay = story.world.with_rng(|rng| rng.below(1_000));
-        story.world.sleep(delay).await;
-        let times = story.world.with_rng(|rng| 1 + u64::from(rng.chance(300)));
-        for _ in 0..times {
-            let (key, name) = (key.clone(), name.clone());
-            let raised = story.insist(move |engine| {
-                let (key, name) = (key.clone(), name.clone());
-                Box::pin(async move {
-                    let payload = Payload::json(value.to_string());
-                    engine
-                        .raise_event(&key, &name, payload, Some(format!("event {number}")))
-                        .await
-                })
-            });
-            if raised.await.is_err() {
-                return;
-            }
-        }
     }
 }
 

@@ -267,3 +267,40 @@ fn an_instance_can_be_run_again_from_an_event_with_another_input() {
     });
     assert_eq!(page.unwrap().rows.len(), 4);
 }
+
+#[test]
+fn an_instance_that_runs_again_has_children_and_effects_of_its_own() {
+    let lab = Lab::new();
+    lab.code.workflow("child", |_, run| async move {
+        WorkflowEnd::Completed(run.input)
+    });
+    lab.code.workflow("parent", |context, _| async move {
+        call(&context, "first", attempts(1)).await.unwrap();
+        match context.schedule_child("child", Payload::json("1"), ChildOptions::default()) {
+            Ok(child) => ended(context.wait(child).await),
+            Err(_) => std::future::pending().await,
+        }
+    });
+    let keys = std::sync::Arc::new(parking_lot::Mutex::new(std::collections::BTreeSet::new()));
+    let seen = keys.clone();
+    lab.code.activity("first", move |task| {
+        seen.lock().insert(task.idempotency_key);
+        async { Ok(Payload::default()) }
+    });
+    let host = lab.host();
+    lab.start(&host, "a", "parent", "1");
+    lab.end(&host, "a");
+    for (from, id) in [(0, "b"), (1, "c"), (3, "d")] {
+        let engine = host.engine.clone();
+        let again = async move {
+            engine
+                .rerun(&key("a"), from, id, RerunOptions::default())
+                .await
+        };
+        lab.outside(again).unwrap();
+        assert_eq!(lab.outcome(&host, id).0, Status::Completed);
+    }
+    // The last one has the first result, and so no attempt.
+    assert_eq!(keys.lock().len(), 3);
+    assert_eq!(lab.disk.counts().instances, 8, "each has a child");
+}

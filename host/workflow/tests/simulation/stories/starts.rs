@@ -112,8 +112,18 @@ fn a_start_may_lie_in_the_future() {
             .await
     })
     .unwrap();
-    lab.pass(Duration::from_secs(99));
+    lab.pass(Duration::from_secs(50));
+    // A message that comes too early waits, too.
+    let engine = host.engine.clone();
+    let event = async move {
+        engine
+            .raise_event(&key("a"), "early", Payload::default(), None)
+            .await
+    };
+    lab.outside(event).unwrap();
+    lab.pass(Duration::from_secs(49));
     assert_eq!(lab.row("a").state.status, Status::Pending);
+    assert!(lab.code.attempts_of("step").is_empty());
     lab.pass(Duration::from_secs(2));
     assert_eq!(lab.code.attempts_of("step"), [1]);
 }

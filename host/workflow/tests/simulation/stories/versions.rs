@@ -3,7 +3,7 @@
 use crate::lab::{Lab, attempts, call, ended, key};
 use berth_blocks::workflow::Status;
 use berth_resources::Namespace;
-use berth_workflow::{ChildOptions, Context, Payload, WorkflowEnd};
+use berth_workflow::{ChildOptions, Context, Payload, Replay, WorkflowEnd};
 use std::time::Duration;
 
 /// A workflow of these activities, each a minute.
@@ -37,8 +37,21 @@ fn changed_code_stalls_an_instance_until_it_fits_again() {
     lab.pass(Duration::from_secs(90));
     lab.kill(host);
     let before = lab.history("a");
+    let trial = |lab: &Lab, host: &crate::lab::LabHost| {
+        let engine = host.engine.clone();
+        lab.outside(async move { engine.trial(&key("a"), None).await })
+            .unwrap()
+    };
+    let host = lab.host();
+    assert_eq!(trial(&lab, &host), Replay::Waits);
+    lab.kill(host);
     steps(&lab, &["reserve", "charge", "ship"]);
     let host = lab.host();
+    let differs = trial(&lab, &host);
+    assert!(
+        matches!(&differs, Replay::Differs(why) if why.contains("\"charge\"")),
+        "{differs:?}"
+    );
     let row = lab.until("a", |row| row.state.status == Status::Stalled);
     let expected =
         "at event 3: the history has activity \"pay\", the workflow asked for activity \"charge\"";
