@@ -252,6 +252,12 @@ impl Context {
         .await;
     }
 
+    /// Whether an operation has ended, as far as the code has been given anything: it does not wait.
+    #[must_use]
+    pub fn has_ended(&self, handle: Handle) -> bool {
+        self.core.lock().outcome(handle.0).is_some()
+    }
+
     /// The run ends when the code returns, and whatever it returns, the instance begins anew with this input and an
     /// empty history.
     ///

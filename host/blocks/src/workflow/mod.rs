@@ -132,7 +132,7 @@ pub trait WorkflowStore: Send + Sync + 'static {
     /// The row of an instance.
     async fn get(&self, key: &InstanceKey) -> Result<Option<InstanceRow>, WorkflowStoreError>;
 
-    /// Rows that match, newest first.
+    /// Rows that match, newest first, without their outcomes, which may be large.
     async fn list(&self, query: InstanceQuery) -> Result<InstancePage, WorkflowStoreError>;
 
     /// Removes an instance with everything that belongs to it, whatever its status if `force`, else only when it has

@@ -69,7 +69,10 @@ impl Disk {
             return memory.rows();
         }
         let query = InstanceQuery::all(Namespace::default(), 100_000);
-        let mut rows = at_once(self.store.list(query)).unwrap().rows;
+        let page = at_once(self.store.list(query)).unwrap();
+        // A list leaves outcomes out.
+        let whole = |row: InstanceRow| at_once(self.store.get(&row.key)).unwrap().unwrap();
+        let mut rows: Vec<_> = page.rows.into_iter().map(whole).collect();
         rows.sort_by(|a, b| a.key.cmp(&b.key));
         rows
     }

@@ -92,6 +92,13 @@ impl Record {
         }
     }
 
+    /// Its row as lists show it.
+    pub(super) fn listed(&self, key: &InstanceKey) -> InstanceRow {
+        let mut row = self.row(key);
+        row.state.outcome = None;
+        row
+    }
+
     pub(super) fn workflow(&self) -> &str {
         &self.workflow
     }

@@ -195,7 +195,7 @@ impl Table {
         InstancePage {
             rows: matching
                 .into_iter()
-                .map(|(key, record)| record.row(key))
+                .map(|(key, record)| record.listed(key))
                 .collect(),
             next: last.filter(|_| more),
         }

@@ -235,7 +235,8 @@ pub(super) fn list(connection: &Connection, query: &InstanceQuery) -> Answer<Ins
         .unwrap_or(i64::MAX)
         .saturating_add(1);
     let sql = format!(
-        "SELECT {COLUMNS} WHERE {} ORDER BY i.id DESC LIMIT {one_more}",
+        "SELECT {} WHERE {} ORDER BY i.id DESC LIMIT {one_more}",
+        COLUMNS.replace("i.outcome", "NULL"),
         conditions.texts.join(" AND ")
     );
     let mut statement = connection.prepare(&sql)?;

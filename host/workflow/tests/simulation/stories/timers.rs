@@ -105,6 +105,7 @@ fn a_timer_and_an_event_race_the_same_way_in_every_replay() {
             return std::future::pending().await;
         };
         let first = context.wait_any(&[timer, event]).await;
+        assert_ne!(context.has_ended(timer), context.has_ended(event));
         let last = context.schedule_event("end", None);
         match last {
             Ok(last) => drop(context.wait(last).await),
