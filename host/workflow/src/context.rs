@@ -1,7 +1,7 @@
 //! What a workflow can do: the only way from its code to the world.
 
 use crate::{
-    ActivityOptions, Payload, WaitError,
+    ActivityOptions, Payload, RetryPolicy, WaitError,
     core::{Command, ContinueAsNew, Core, WaitFor},
     limits::{CUSTOM_STATUS_BYTES_MAX, ID_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX},
 };
@@ -42,6 +42,8 @@ pub struct ChildOptions {
     pub id: Option<String>,
     /// Its app, in the namespace of the parent; absent: the parent's own.
     pub app: Option<String>,
+    /// When another is started in the place of one that failed, under an ID of its own; absent: never.
+    pub retry: Option<RetryPolicy>,
 }
 
 /// The context of a running workflow. Cheap to clone; of no use when the instance is gone.
@@ -154,12 +156,7 @@ impl Context {
         check_name("activity", name)?;
         check_payload(&input)?;
         let target = check_app(options.app.as_deref())?;
-        let retry = &options.retry;
-        if !retry.backoff.is_finite() {
-            return Err(ContextError::Invalid(
-                "the backoff of a retry policy is not a number".to_owned(),
-            ));
-        }
+        check_policy(&options.retry)?;
         let here = target.as_ref().is_none_or(|app| self.local.contains(app));
         let queued = !here || options.dispatch == crate::Dispatch::Queued;
         self.command(Command::Activity {
@@ -209,6 +206,7 @@ impl Context {
         check_name("workflow", name)?;
         check_payload(&input)?;
         check_app(options.app.as_deref())?;
+        options.retry.as_ref().map_or(Ok(()), check_policy)?;
         if let Some(id) = &options.id {
             check_id(id).map_err(ContextError::Invalid)?;
         }
@@ -217,6 +215,7 @@ impl Context {
             app: options.app,
             id: options.id,
             input,
+            retry: options.retry.map(Box::new),
         })
     }
 
@@ -330,6 +329,15 @@ fn check_name(what: &str, name: &str) -> Result<(), ContextError> {
         )));
     }
     at_most(&format!("name of the {what}"), name.len(), NAME_BYTES_MAX)
+}
+
+/// What JSON cannot hold could not be read again.
+fn check_policy(policy: &RetryPolicy) -> Result<(), ContextError> {
+    if policy.backoff.is_finite() {
+        return Ok(());
+    }
+    let text = "the backoff of a retry policy is not a finite number";
+    Err(ContextError::Invalid(text.to_owned()))
 }
 
 fn check_app(app: Option<&str>) -> Result<Option<AppId>, ContextError> {

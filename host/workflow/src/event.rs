@@ -6,7 +6,7 @@
 //! and giving it the deliveries at the same places: it must ask for the same commands. *Marks* are for the engine alone
 //! and may stand anywhere.
 
-use crate::{ActivityOptions, Failure, Payload};
+use crate::{ActivityOptions, Failure, Payload, RetryPolicy};
 use berth_blocks::workflow::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,19 @@ pub enum EventKind {
     },
     /// Command: a child workflow. The payload is its input.
     ChildScheduled(ChildScheduled),
+    /// Mark: a child failed, and another is started in its place.
+    ChildRetrying {
+        /// The operation.
+        of: u64,
+        /// The attempt that failed.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+        /// The instance ID of the next child.
+        id: String,
+        /// When its code first runs (milliseconds since 1970).
+        retry_at: i64,
+    },
     /// Delivery: a child ended with a result, as payload.
     ChildCompleted {
         /// The operation.
@@ -189,6 +202,9 @@ pub struct ChildScheduled {
     pub asked_id: Option<String>,
     /// The instance ID that it got.
     pub id: String,
+    /// When it is started again after it failed; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Box<RetryPolicy>>,
 }
 
 /// How an event takes part in a replay.
@@ -217,6 +233,7 @@ impl EventKind {
             Self::Started(_)
             | Self::ActivityStarted { .. }
             | Self::ActivityRetrying { .. }
+            | Self::ChildRetrying { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. } => Role::Mark,
         }
@@ -285,6 +302,9 @@ impl Event {
                 Some(id) => format!("child workflow \"{}\" with ID \"{id}\"", child.name),
                 None => format!("child workflow \"{}\"", child.name),
             },
+            EventKind::ChildRetrying { of, attempt, .. } => {
+                format!("failure of attempt {attempt} of child at event {of}")
+            }
             EventKind::ChildCompleted { of } => format!("result of child at event {of}"),
             EventKind::ChildFailed { of, .. } => format!("failure of child at event {of}"),
             EventKind::Patched { id } => format!("patch \"{id}\""),

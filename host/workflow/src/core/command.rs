@@ -1,8 +1,11 @@
 //! What the code asks for.
 
-use super::{Core, Halt, Mismatch, Operation, OperationKind, operation::Activity};
+use super::{
+    Core, Halt, Mismatch, Operation, OperationKind,
+    operation::{Activity, Child},
+};
 use crate::{
-    ActivityOptions, ActivityScheduled, ChildScheduled, Event, EventKind, Payload,
+    ActivityOptions, ActivityScheduled, ChildScheduled, Event, EventKind, Payload, RetryPolicy,
     limits::{HISTORY_EVENTS_MAX, PENDING_OPERATIONS_MAX},
 };
 use berth_blocks::workflow::Timestamp;
@@ -28,6 +31,7 @@ pub(crate) enum Command {
         app: Option<String>,
         id: Option<String>,
         input: Payload,
+        retry: Option<Box<RetryPolicy>>,
     },
 }
 
@@ -140,6 +144,7 @@ impl Core {
                 app,
                 id,
                 input,
+                retry,
             } => {
                 let own = || format!("{}:{}", self.started.execution, self.position);
                 let scheduled = ChildScheduled {
@@ -147,6 +152,7 @@ impl Core {
                     app,
                     id: id.clone().unwrap_or_else(own),
                     asked_id: id,
+                    retry,
                 };
                 Event::new(at, EventKind::ChildScheduled(scheduled)).with(input)
             }
@@ -173,12 +179,15 @@ impl Core {
             EventKind::EventAwaited { name, due } => {
                 return self.listen(seq, event.at, name, due.map(Timestamp));
             }
-            EventKind::ChildScheduled(scheduled) => OperationKind::Child {
+            EventKind::ChildScheduled(scheduled) => OperationKind::Child(Child {
                 name: scheduled.name,
                 app: scheduled.app,
+                first_id: scheduled.id.clone(),
                 id: scheduled.id,
                 input,
-            },
+                retry: scheduled.retry,
+                failed_attempts: 0,
+            }),
             _ => return,
         };
         self.operations.insert(seq, Operation::new(kind, event.at));
@@ -221,6 +230,7 @@ fn is_same(recorded: &Event, asked: &Event) -> bool {
             a.name == b.name
                 && a.app == b.app
                 && a.asked_id == b.asked_id
+                && a.retry == b.retry
                 && recorded.payload == asked.payload
         }
         (a, b) => a == b,

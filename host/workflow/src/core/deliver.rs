@@ -46,6 +46,9 @@ impl Core {
             EventKind::ActivityStarted { of, attempt } => {
                 self.with_activity(of, |activity| activity.begun_attempt = Some(attempt));
             }
+            EventKind::ChildRetrying {
+                of, attempt, id, ..
+            } => self.next_child(of, attempt, id),
             EventKind::ActivityRetrying {
                 of,
                 attempt,
@@ -72,6 +75,17 @@ impl Core {
         let operation = self.operations.get_mut(&of);
         if let Some(activity) = operation.and_then(|operation| operation.activity_mut()) {
             change(activity);
+        }
+    }
+
+    fn next_child(&mut self, of: u64, failed_attempt: u32, id: String) {
+        let operation = self
+            .operations
+            .get_mut(&of)
+            .map(|operation| &mut operation.kind);
+        if let Some(OperationKind::Child(child)) = operation {
+            child.failed_attempts = child.failed_attempts.max(failed_attempt);
+            child.id = id;
         }
     }
 

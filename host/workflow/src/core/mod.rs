@@ -12,7 +12,7 @@ mod tests;
 mod wait;
 
 pub(crate) use command::Command;
-pub(crate) use operation::{Activity, Operation, OperationKind, Outcome};
+pub(crate) use operation::{Activity, Child, Operation, OperationKind, Outcome};
 pub(crate) use wait::WaitFor;
 
 use crate::{Event, EventKind, Payload, Started, event::Role};
@@ -257,8 +257,8 @@ impl Core {
     pub(crate) fn open_children(&self) -> BTreeMap<u64, (Option<String>, String)> {
         let mut open = BTreeMap::new();
         for (seq, operation) in self.pending() {
-            if let OperationKind::Child { app, id, .. } = &operation.kind {
-                open.insert(seq, (app.clone(), id.clone()));
+            if let OperationKind::Child(child) = &operation.kind {
+                open.insert(seq, (child.app.clone(), child.id.clone()));
             }
         }
         for (seq, event) in (self.position..).zip(&self.past) {
@@ -284,6 +284,15 @@ impl Core {
     pub(crate) fn pending_activity(&self, seq: u64) -> Option<&Activity> {
         let operation = self.operations.get(&seq)?;
         operation.activity().filter(|_| operation.outcome.is_none())
+    }
+
+    /// A child that is pending.
+    pub(crate) fn pending_child(&self, seq: u64) -> Option<&Child> {
+        let operation = self.operations.get(&seq)?;
+        match &operation.kind {
+            OperationKind::Child(child) if operation.outcome.is_none() => Some(child),
+            _ => None,
+        }
     }
 
     /// How an operation ended; `None`: it is pending, or there is none of this number.

@@ -1,6 +1,6 @@
 //! What a workflow asked for and awaits.
 
-use crate::{ActivityOptions, Payload, WaitError};
+use crate::{ActivityOptions, Payload, RetryPolicy, WaitError};
 use berth_blocks::workflow::Timestamp;
 
 /// How an operation ended, as the code sees it.
@@ -27,12 +27,21 @@ pub(crate) enum OperationKind {
         name: String,
         due: Option<Timestamp>,
     },
-    Child {
-        name: String,
-        app: Option<String>,
-        id: String,
-        input: Payload,
-    },
+    Child(Child),
+}
+
+/// A child on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Child {
+    pub(crate) name: String,
+    pub(crate) app: Option<String>,
+    /// The instance ID that the first attempt got.
+    pub(crate) first_id: String,
+    /// The instance ID of the present attempt.
+    pub(crate) id: String,
+    pub(crate) input: Payload,
+    pub(crate) retry: Option<Box<RetryPolicy>>,
+    pub(crate) failed_attempts: u32,
 }
 
 /// An activity on its way.
@@ -73,7 +82,7 @@ impl Operation {
         match &self.kind {
             OperationKind::Timer { due } => Some(*due),
             OperationKind::Event { due, .. } => *due,
-            OperationKind::Activity(_) | OperationKind::Child { .. } => None,
+            OperationKind::Activity(_) | OperationKind::Child(_) => None,
         }
     }
 
@@ -94,7 +103,7 @@ impl Operation {
     /// Nobody asks for the input of an operation that has ended.
     pub(super) fn drop_input(&mut self) {
         if let OperationKind::Activity(Activity { input, .. })
-        | OperationKind::Child { input, .. } = &mut self.kind
+        | OperationKind::Child(Child { input, .. }) = &mut self.kind
         {
             *input = Payload::default();
         }
@@ -113,7 +122,9 @@ impl Operation {
             },
             OperationKind::Timer { due } => format!("timer {:?}", self.at.until(*due)),
             OperationKind::Event { name, .. } => format!("event \"{name}\""),
-            OperationKind::Child { name, id, .. } => format!("child workflow \"{name}\" ({id})"),
+            OperationKind::Child(child) => {
+                format!("child workflow \"{}\" ({})", child.name, child.id)
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Driver, Exit, deliver::child_key, exit};
 use crate::{
     Event, EventKind, Failure, Payload, codec,
     core::{Activity, Core},
-    event::{ChildScheduled, Parent, Role, Started},
+    event::{Parent, Role, Started},
     limits::HISTORY_EVENTS_WARN,
     message::{Message, QueuedActivity},
 };
@@ -114,10 +114,10 @@ impl Driver {
             let body = codec::encode_event(event, &mut commit.blobs);
             commit.events.push(EventRow { seq, body });
             match &event.kind {
-                EventKind::ChildScheduled(child) => {
+                EventKind::ChildScheduled(_) | EventKind::ChildRetrying { .. } => {
                     commit
                         .starts
-                        .push(self.start_child(&core, seq, child, event, now));
+                        .extend(self.start_child(&core, seq, event, now));
                 }
                 EventKind::ActivityScheduled(_) => {
                     commit.tasks.extend(self.queued_attempt(&core, seq, now));
@@ -132,31 +132,51 @@ impl Driver {
         commit
     }
 
+    /// The child that an event begins: the first, or another in its place.
     fn start_child(
         &self,
         core: &Core,
         seq: u64,
-        child: &ChildScheduled,
         event: &Event,
         now: Timestamp,
-    ) -> StartChild {
+    ) -> Option<StartChild> {
+        let (operation, name, app, id, input, start_at) = match &event.kind {
+            EventKind::ChildScheduled(child) => {
+                let input = event.payload.clone().unwrap_or_default();
+                (seq, &child.name, &child.app, &child.id, input, None)
+            }
+            EventKind::ChildRetrying {
+                of, id, retry_at, ..
+            } => {
+                let child = core.pending_child(*of)?;
+                (
+                    *of,
+                    &child.name,
+                    &child.app,
+                    id,
+                    child.input.clone(),
+                    Some(*retry_at),
+                )
+            }
+            _ => return None,
+        };
         let parent = Parent {
             app: self.key.app.to_string(),
             id: self.key.id.to_string(),
             execution: core.started.execution.clone(),
-            operation: seq,
+            operation,
         };
         let started = Started {
-            workflow: child.name.clone(),
+            workflow: name.clone(),
             execution: self.shared.new_execution(),
             seed: None,
-            start_at: None,
+            start_at,
             parent: Some(parent),
             generation: 0,
             traceparent: core.started.traceparent.clone(),
         };
-        let input = event.payload.clone().unwrap_or_default();
-        start_child(&self.key, child, started, input, now)
+        let key = child_key(&self.key, app.as_deref(), id);
+        Some(start_child(&self.key, key, started, input, now))
     }
 
     /// The present attempt of an activity as a task, if it is one that is queued.
@@ -213,20 +233,23 @@ pub(crate) fn queue(
 }
 
 /// A child, and what its parent is told if the ID is taken.
-pub(crate) fn start_child(
+fn start_child(
     parent: &InstanceKey,
-    child: &ChildScheduled,
+    key: InstanceKey,
     started: Started,
     input: Payload,
     now: Timestamp,
 ) -> StartChild {
-    let key = child_key(parent, child.app.as_deref(), &child.id);
     let failure = Failure::new(Failure::EXISTS, format!("there is already a {key}"));
     let refused = started.parent.as_ref();
     let refused = refused.map(|of| Message::child_ended(of, Some(failure.non_retryable())));
     let body = refused.map(|message| codec::encode(&message, None));
+    let ready_at = started.start_at.map_or(now, Timestamp);
     StartChild {
-        instance: new_instance(key, started, input, Some(parent.clone()), now),
+        instance: NewInstance {
+            ready_at,
+            ..new_instance(key, started, input, Some(parent.clone()), now)
+        },
         refused: berth_blocks::workflow::Message {
             dedup: None,
             body: body.unwrap_or_default(),

@@ -57,11 +57,7 @@ impl Driver {
                 failure,
             } => {
                 if self.waits_for(&execution, of) {
-                    let kind = match failure {
-                        None => EventKind::ChildCompleted { of },
-                        Some(failure) => EventKind::ChildFailed { of, failure },
-                    };
-                    self.deliver(kind, letter.payload);
+                    self.child_ended(of, failure, letter.payload);
                 }
             }
             Message::AttemptEnded {
@@ -137,6 +133,39 @@ impl Driver {
         }
     }
 
+    /// A result, or another child in the place of one that failed.
+    fn child_ended(&mut self, of: u64, failure: Option<Failure>, payload: Option<Payload>) {
+        let Some(failure) = failure else {
+            return self.deliver(EventKind::ChildCompleted { of }, payload);
+        };
+        match self.next_child(of, &failure) {
+            Some(mark) => {
+                let at = self.now();
+                self.core.lock().append_mark(Event::new(at, mark));
+            }
+            None => self.deliver(EventKind::ChildFailed { of, failure }, None),
+        }
+    }
+
+    /// The next attempt of a child, as its policy says. It has an instance ID of its own: that of the one that failed is
+    /// taken.
+    fn next_child(&self, of: u64, failure: &Failure) -> Option<EventKind> {
+        let now = self.now();
+        let mut core = self.core.lock();
+        let scheduled_at = core.pending_operation(of)?.at;
+        let child = core.pending_child(of)?;
+        let attempt = child.failed_attempts.saturating_add(1);
+        let retry = child.retry.as_ref()?;
+        let retry_at = retry.next_attempt(attempt, failure, scheduled_at, now)?;
+        Some(EventKind::ChildRetrying {
+            of,
+            attempt,
+            failure: failure.clone(),
+            id: format!("{}:{}", child.first_id, attempt.saturating_add(1)),
+            retry_at: retry_at.0,
+        })
+    }
+
     /// The store makes a queued attempt visible when its time has come.
     pub(super) fn arm_retry(&mut self, of: u64, at: Timestamp) {
         let mut core = self.core.lock();
@@ -162,9 +191,9 @@ impl Driver {
                         self.dropped_tasks.push(seq);
                     }
                     OperationKind::Activity(_) => self.attempts.abandon(seq),
-                    OperationKind::Child { app, id, .. } => {
+                    OperationKind::Child(child) => {
                         let reason = reason.clone();
-                        let to = child_key(&self.key, app.as_deref(), id);
+                        let to = child_key(&self.key, child.app.as_deref(), &child.id);
                         let message = Message::Cancel { reason };
                         self.sends.push(outgoing(to, &message, None, now));
                     }

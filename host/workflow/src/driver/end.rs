@@ -108,8 +108,10 @@ impl Driver {
         let failure = match (ended, status) {
             (Ended::Completed, _) => None,
             (Ended::Failed(failure), Status::Canceled) => {
-                Some(Failure::new(Failure::CANCELED, failure.message.clone()))
+                Some(Failure::new(Failure::CANCELED, failure.message.clone()).non_retryable())
             }
+            // Whoever ended it wants no other in its place.
+            (Ended::Failed(failure), Status::Terminated) => Some(failure.clone().non_retryable()),
             (Ended::Failed(failure), _) => Some(failure.clone()),
         };
         Some(outgoing(

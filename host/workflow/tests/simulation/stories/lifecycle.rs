@@ -163,7 +163,7 @@ fn a_child_that_fails_fails_for_its_parent() {
     lab.code.workflow("parent", |context, run| async move {
         let options = ChildOptions {
             id: std::str::from_utf8(&run.input.data).ok().map(str::to_owned),
-            app: None,
+            ..ChildOptions::default()
         };
         match context.schedule_child("child", Payload::default(), options) {
             Ok(child) => ended(context.wait(child).await),
@@ -303,4 +303,52 @@ fn an_instance_that_runs_again_has_children_and_effects_of_its_own() {
     // The last one has the first result, and so no attempt.
     assert_eq!(keys.lock().len(), 3);
     assert_eq!(lab.disk.counts().instances, 8, "each has a child");
+}
+
+#[test]
+fn a_child_that_failed_is_started_again_as_the_policy_says() {
+    let lab = Lab::new();
+    lab.code.workflow("child", |context, _| async move {
+        ended(call(&context, "try", attempts(1)).await)
+    });
+    let tries = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    lab.code.activity("try", move |_| {
+        let before = tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        async move {
+            match before {
+                0 | 1 => Err(Failure::new("io", "no route")),
+                _ => Ok(Payload::json("3")),
+            }
+        }
+    });
+    lab.code.workflow("parent", |context, _| async move {
+        let options = ChildOptions {
+            id: Some("c".to_owned()),
+            retry: Some(attempts(5).retry),
+            ..ChildOptions::default()
+        };
+        match context.schedule_child("child", Payload::default(), options) {
+            Ok(child) => ended(context.wait(child).await),
+            Err(_) => std::future::pending().await,
+        }
+    });
+    let host = lab.host();
+    let begun = lab.world.now();
+    lab.start(&host, "a", "parent", "1");
+    lab.pass(Duration::from_millis(1_500));
+    lab.kill(host);
+    let host = lab.host();
+    assert_eq!(lab.outcome(&host, "a"), (Status::Completed, "3".to_owned()));
+    let ended = lab.row("a").state.finished_at.unwrap();
+    assert!(
+        begun.until(ended) >= Duration::from_secs(3),
+        "one second, then two"
+    );
+    let ids: Vec<_> = lab
+        .disk
+        .rows()
+        .iter()
+        .map(|row| row.key.id.to_string())
+        .collect();
+    assert_eq!(ids, ["a", "c", "c:2", "c:3"]);
 }

@@ -162,7 +162,7 @@ fn a_child_runs_in_another_app() {
     lab.code.workflow("parent", |context, _| async move {
         let options = ChildOptions {
             app: Some("other".to_owned()),
-            id: None,
+            ..ChildOptions::default()
         };
         match context.schedule_child("child", Payload::default(), options) {
             Ok(child) => ended(context.wait(child).await),
