@@ -43,6 +43,7 @@ impl Executor for Steps {
             match run.name.as_str() {
                 "fan" => return fan(&context, steps).await,
                 "parked" => return parked(&context).await,
+                "sleeps" => return sleeps(&context, steps).await,
                 _ => {}
             }
             for step in 0..steps {
@@ -80,6 +81,15 @@ async fn parked(context: &Context) -> WorkflowEnd {
     WorkflowEnd::Completed(Payload::default())
 }
 
+/// Waits for a timer.
+async fn sleeps(context: &Context, millis: u64) -> WorkflowEnd {
+    let timer = context
+        .schedule_timer(Duration::from_millis(millis))
+        .unwrap();
+    context.wait(timer).await.unwrap();
+    WorkflowEnd::Completed(Payload::default())
+}
+
 fn main() {
     let base = std::env::args()
         .nth(1)
@@ -99,6 +109,7 @@ fn main() {
     }
     runtime.block_on(fans(folder.path()));
     runtime.block_on(sizes(folder.path()));
+    runtime.block_on(timers(folder.path()));
     runtime.block_on(recovery(folder.path()));
     runtime.block_on(replays());
 }
@@ -206,6 +217,36 @@ async fn fans(folder: &Path) {
     let rate = (rounds * width) as f64 / begun.elapsed().as_secs_f64();
     println!("\n{width} activities at once, one workflow after the other: {rate:.0} activities/s");
     engine.shut_down().await;
+}
+
+/// How late timers are, of instances that are kept and of those that were given up meanwhile.
+async fn timers(folder: &Path) {
+    for (what, idle_after) in [("kept", 60), ("given up", 0)] {
+        let folder = tempfile::tempdir_in(folder).unwrap();
+        let config = Config {
+            idle_after: Duration::from_secs(idle_after),
+            ..Config::default()
+        };
+        let store = store(folder.path()).await;
+        let engine = Engine::open(store, Arc::new(Steps), Arc::new(Tokio), config)
+            .await
+            .unwrap();
+        let late = (0..500_u64).map(|number| {
+            let engine = &engine;
+            async move {
+                let millis = 1_000 + number * 4;
+                run(engine, number, "sleeps", millis).await;
+                let row = engine.get(&key(number)).await.unwrap().unwrap().row;
+                let due = row.created_at.after(Duration::from_millis(millis));
+                due.until(row.state.finished_at.unwrap()).as_secs_f64() * 1e3
+            }
+        });
+        let mut late = join_all(late).await;
+        late.sort_by(f64::total_cmp);
+        let (half, most) = (late[late.len() / 2], late[late.len() * 99 / 100]);
+        println!("timers of instances that were {what}: p50 {half:.0} ms late, p99 {most:.0} ms");
+        engine.shut_down().await;
+    }
 }
 
 /// A host that begins with many instances that wait.

@@ -61,8 +61,8 @@ impl Platform for Tokio {
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-        // In steps, since the clock may be set, and since tokio's own timer has an end.
-        const STEP: Duration = Duration::from_secs(3_600);
+        // In steps, since the clock may be set, which tokio's own timer does not notice.
+        const STEP: Duration = Duration::from_secs(10);
         Box::pin(async move {
             loop {
                 let rest = Self.now().until(at);

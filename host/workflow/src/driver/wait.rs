@@ -101,7 +101,15 @@ impl Driver {
         self.attempts.is_idle()
             && !self.has_input()
             && !self.inbox.stale
+            && !self.is_due()
             && (blocked || self.state.status == Status::Suspended)
+    }
+
+    /// Whether a timer, a timeout or an attempt waits for its turn only.
+    fn is_due(&self) -> bool {
+        let now = self.shared.platform.now();
+        let due = self.due.first().is_some_and(|(at, _)| *at <= now);
+        due && self.state.status != Status::Suspended
     }
 
     /// Gives the instance up; it is taken again when a message comes or its next time has come.

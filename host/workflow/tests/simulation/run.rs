@@ -288,7 +288,7 @@ fn config(rng: &mut Rng) -> Config {
         lease: Duration::from_secs(rng.between(2, 6)),
         poll_interval: Duration::from_millis(rng.between(100, 1_000)),
         inbox_interval: Some(Duration::from_millis(rng.between(50, 500))),
-        idle_after: Duration::from_millis(*[5, 100, 5_000].get(rng.below(3) as usize).unwrap()),
+        idle_after: Duration::from_millis(*[0, 100, 5_000].get(rng.below(3) as usize).unwrap()),
         ..Config::default()
     }
 }
