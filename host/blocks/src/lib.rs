@@ -6,8 +6,8 @@
 //! documents ──▶ check, open (templates, secrets, drivers) ──▶ Backends ──▶ Blocks::swap
 //! ```
 //!
-//! One module per block ([`state`], [`pubsub`], [`secrets`], [`invocation`]); each shows its trait, its one error enum
-//! and its request types. Doors hold a [`Blocks`] and a [`Caller`]; drivers implement the traits, are listed in a
+//! One module per block ([`state`], [`pubsub`], [`secrets`], [`invocation`], and [`workflow`] for its stores); each shows
+//! its trait, its one error enum and its request types. Doors hold a [`Blocks`] and a [`Caller`]; drivers implement the traits, are listed in a
 //! [`Registry`](registry::Registry) and prove themselves with the suites of `conformance` (a cargo feature).
 
 mod backend;
@@ -30,6 +30,7 @@ mod replay;
 mod scopes;
 pub mod secrets;
 pub mod state;
+pub mod workflow;
 
 pub use backend::{Backend, Backends, Block, Failure, Opening, VisibleBackend};
 pub use berth_resiliency::BreakerStatus;

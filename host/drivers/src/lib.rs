@@ -38,6 +38,8 @@ mod state;
 mod task;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "state-sqlite")]
+mod workflow;
 
 use berth_blocks::registry::{Driver, Registry};
 

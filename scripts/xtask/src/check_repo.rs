@@ -27,6 +27,7 @@ const WITHOUT_WASMTIME: [&str; 4] = [
     "berth-resiliency",
     "berth-blocks",
     "berth-drivers",
+    "berth-workflow",
 ];
 
 /// Checks every rule.
