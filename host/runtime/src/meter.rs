@@ -1,5 +1,6 @@
 //! What one call uses: memory, tables, CPU time.
 
+use crate::engine::EPOCH;
 use std::{
     sync::{
         Arc,
@@ -96,6 +97,10 @@ impl ResourceLimiter for Meter {
     }
 }
 
+/// The most that one poll counts. A guest yields at every epoch: what lasts longer was a thread that had to wait for its
+/// processor, on a machine with more work than processors, and is nothing that the guest used.
+const POLL_MAX: Duration = EPOCH.saturating_mul(2);
+
 /// CPU time of one call: the time that its future was being polled. Waiting in the host does not count.
 #[derive(Debug)]
 pub(crate) struct CpuClock {
@@ -128,16 +133,22 @@ impl CpuClock {
 
     /// Call after it was polled.
     pub(crate) fn end(&self) {
-        let spent = self
+        self.used.fetch_add(self.poll(), Ordering::Relaxed);
+    }
+
+    /// Nanoseconds of the present poll.
+    fn poll(&self) -> u64 {
+        let elapsed = self
             .now()
             .saturating_sub(self.began.load(Ordering::Relaxed));
-        self.used.fetch_add(spent, Ordering::Relaxed);
+        elapsed.min(u64::try_from(POLL_MAX.as_nanos()).unwrap_or(u64::MAX))
     }
 
     fn exhausted(&self) -> bool {
-        let poll = self
-            .now()
-            .saturating_sub(self.began.load(Ordering::Relaxed));
-        Duration::from_nanos(self.used.load(Ordering::Relaxed).saturating_add(poll)) > self.limit
+        let used = self
+            .used
+            .load(Ordering::Relaxed)
+            .saturating_add(self.poll());
+        Duration::from_nanos(used) > self.limit
     }
 }

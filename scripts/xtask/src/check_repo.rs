@@ -22,7 +22,7 @@ const TOP: [&str; 12] = [
 ];
 
 /// Crates that compile without wasmtime, so that what they hold is tested in seconds.
-const WITHOUT_WASMTIME: [&str; 4] = [
+const WITHOUT_WASMTIME: &[&str] = &[
     "berth-resources",
     "berth-resiliency",
     "berth-blocks",

@@ -76,7 +76,7 @@ async fn a_circuit_breaker_opens_is_shown_and_closes_again() -> Result<()> {
     let mut redis = Redis::start(RedisOptions::new()).await;
     let village = Village::new()?;
     let breaker = "    circuitBreakers:\n      own: { maxRequests: 1, timeout: 1s, trip: \"consecutiveFailures > 2\" }\n";
-    let host = start(&village, &redis, &breaker).await?;
+    let host = start(&village, &redis, breaker).await?;
     redis.kill();
     eventually("the breaker lets nothing through", timely(), async || {
         let answer = get(&host).await.map_err(|error| format!("{error:#}"))?;

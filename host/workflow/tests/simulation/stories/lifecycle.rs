@@ -6,7 +6,7 @@ use berth_resources::Namespace;
 use berth_workflow::{
     ChildOptions, ClientError, Config, Failure, Payload, RerunOptions, Retention, WorkflowEnd,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// A lab with workflow `two`, which calls `first` and `second`, each of which takes a second.
 fn two() -> Lab {
@@ -212,7 +212,7 @@ fn instances_are_kept_as_long_as_their_end_says() {
     assert_eq!(lab.disk.counts().instances, 2);
     lab.pass(Duration::from_secs(20));
     let ids: Vec<_> = lab.disk.rows().into_iter().map(|row| row.key.id).collect();
-    assert_eq!(ids, ["fails".into()]);
+    assert_eq!(ids, [Arc::<str>::from("fails")]);
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn an_instance_that_runs_again_has_children_and_effects_of_its_own() {
             Err(_) => std::future::pending().await,
         }
     });
-    let keys = std::sync::Arc::new(parking_lot::Mutex::new(std::collections::BTreeSet::new()));
+    let keys = Arc::new(parking_lot::Mutex::new(std::collections::BTreeSet::new()));
     let seen = keys.clone();
     lab.code.activity("first", move |task| {
         seen.lock().insert(task.idempotency_key);
@@ -311,7 +311,7 @@ fn a_child_that_failed_is_started_again_as_the_policy_says() {
     lab.code.workflow("child", |context, _| async move {
         ended(call(&context, "try", attempts(1)).await)
     });
-    let tries = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let tries = Arc::new(std::sync::atomic::AtomicU32::new(0));
     lab.code.activity("try", move |_| {
         let before = tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         async move {
