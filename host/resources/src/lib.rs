@@ -7,6 +7,7 @@
 //!
 //! Nothing here opens a backend or reads a guest: `berth check` and `berth run` take the same path through this crate.
 
+mod access_control;
 mod app;
 mod checks;
 mod component;
@@ -32,6 +33,7 @@ mod units;
 mod value;
 mod yaml;
 
+pub use access_control::{AccessControl, AccessRequest, Action, PeerIdentity};
 pub use app::{
     Access, Allow, App, FileGrant, HttpExposure, Instances, InvalidRule, Limits, OutboundRule,
     Scheme,
