@@ -26,6 +26,7 @@ pub mod open;
 mod pipeline;
 pub mod pubsub;
 pub mod registry;
+pub mod resolution;
 mod scopes;
 pub mod secrets;
 pub mod state;

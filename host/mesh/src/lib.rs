@@ -1,0 +1,35 @@
+//! Calls between hosts.
+//!
+//! ```text
+//! Blocks ──▶ Router ──▶ Gate ──▶ an app of this host
+//!              │          ▲
+//!              │     MeshListener ◀── HTTP/2, TLS 1.3, both sides show an app's certificate ◀── Mesh of another host
+//!              ├──▶ Mesh: resolver ──▶ balancer ──▶ pool ──▶ host ──▶ …
+//!              └──▶ HttpEndpoints: a service outside, under an app ID
+//! ```
+//!
+//! Identities are the apps' ([`SpiffeId`]), never the hosts'. Certificates come from a [`CertificateSource`] into a
+//! [`Keyring`]. Who may call what is decided by one [`Gate`], for calls within the host as well. Nothing here retries
+//! what an app may have seen: see [`CallFailure::delivery`].
+
+mod access;
+mod body;
+mod certificates;
+mod client;
+mod headers;
+mod identity;
+mod refusal;
+mod security;
+mod server;
+mod tls;
+
+pub use access::{AccessRules, Gate, LocalApps};
+pub use certificates::{
+    CaOptions, CaSummary, CertificateDirectory, CertificateError, CertificateSource, DevelopmentCa,
+    IssuedCertificate, Keyring, Material, Watch, WorkloadMaterial,
+};
+pub use client::{Attempt, AttemptError, CallFailure, Cause, ClientLimits, Delivery, Mesh};
+pub use identity::{InvalidIdentity, SpiffeId, TrustDomain};
+pub use security::{PlainBeyondLoopback, Security};
+pub use server::{MeshListener, ServerLimits, ServingMesh};
+pub use tls::PeerError;
