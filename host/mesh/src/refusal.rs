@@ -4,7 +4,7 @@ use crate::headers::{REFUSAL, say};
 use berth_blocks::invocation::{Body, InvokeError};
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 
 /// The longest text of a refusal that is read, in bytes.
 const TEXT_BYTES_MAX: usize = 8 << 10;
@@ -143,11 +143,18 @@ impl Kind {
     }
 }
 
-/// The text of a refusal; a broken or endless one is left out.
+/// The text of a refusal; what is broken or too long is left out.
 pub(crate) async fn text_of(response: Response<Body>) -> String {
-    let body = Limited::new(response.into_body(), TEXT_BYTES_MAX).collect();
-    let bytes = body.await.map(http_body_util::Collected::to_bytes);
-    String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+    let mut body = response.into_body();
+    let mut bytes = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        let data = frame.into_data().unwrap_or_default();
+        if bytes.len() + data.len() > TEXT_BYTES_MAX {
+            break;
+        }
+        bytes.extend_from_slice(&data);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

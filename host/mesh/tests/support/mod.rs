@@ -3,6 +3,7 @@
 
 mod counts;
 
+#[allow(unused_imports, reason = "each test file uses its part")]
 pub use counts::Counts;
 
 use async_trait::async_trait;
