@@ -1,8 +1,8 @@
 //! What was loaded, and from where.
 
 use crate::{
-    App, AppId, Component, Configuration, Diagnostic, Namespace, Origin, Resiliency, RetryPolicy,
-    Severity, Subscription,
+    App, AppId, Component, Configuration, Diagnostic, HttpEndpoint, Namespace, Resiliency,
+    RetryPolicy, Severity, Subscription,
 };
 use std::path::PathBuf;
 
@@ -121,15 +121,4 @@ impl Resources {
             .iter()
             .find_map(|document| document.inbound_retry(pubsub))
     }
-}
-
-/// `kind: HTTPEndpoint` (dapr.io/v1alpha1): known to Dapr, not served yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpEndpoint {
-    /// `metadata.name`.
-    pub name: String,
-    /// The tenant.
-    pub namespace: Namespace,
-    /// Where the document stands.
-    pub origin: Origin,
 }

@@ -121,6 +121,7 @@ async fn the_configuration_of_an_app_restricts_its_secrets() {
         secret_scopes: vec![scope],
         tracing: None,
         access_control: None,
+        name_resolution: None,
         by_default: false,
         origin: Origin::defaults(),
     });
