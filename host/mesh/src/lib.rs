@@ -13,23 +13,29 @@
 //! what an app may have seen: see [`CallFailure::delivery`].
 
 mod access;
+mod announcer;
 mod body;
 mod certificates;
 mod client;
+mod endpoints;
 mod headers;
 mod identity;
 mod refusal;
+mod router;
 mod security;
 mod server;
 mod tls;
 
 pub use access::{AccessRules, Gate, LocalApps};
+pub use announcer::Announcer;
 pub use certificates::{
     CaOptions, CaSummary, CertificateDirectory, CertificateError, CertificateSource, DevelopmentCa,
     IssuedCertificate, Keyring, Material, Watch, WorkloadMaterial,
 };
 pub use client::{Attempt, AttemptError, CallFailure, Cause, ClientLimits, Delivery, Mesh};
+pub use endpoints::HttpEndpoints;
 pub use identity::{InvalidIdentity, SpiffeId, TrustDomain};
+pub use router::Router;
 pub use security::{PlainBeyondLoopback, Security};
 pub use server::{MeshListener, ServerLimits, ServingMesh};
 pub use tls::PeerError;
