@@ -16,20 +16,6 @@ pub(crate) static REFUSAL: HeaderName = HeaderName::from_static("berth-refusal")
 /// W3C trace context.
 pub(crate) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Hop by hop, besides those that `Connection` names. The same set as Dapr's.
-static HOP_BY_HOP: [HeaderName; 10] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("http2-settings"),
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
-
 /// Takes out what does not travel.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     // Nearly every message has nothing to strip: one pass that allocates nothing.
@@ -43,12 +29,21 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
     }
 }
 
+/// Hop by hop, besides what `Connection` names: the same set as Dapr's. And what is the hosts' own.
 fn stays_behind(name: &HeaderName) -> bool {
-    match name.as_str().as_bytes().first() {
-        Some(b'b') => name.as_str().starts_with("berth-"),
-        Some(b'c' | b'h' | b'k' | b'p' | b't' | b'u') => HOP_BY_HOP.contains(name),
-        _ => false,
-    }
+    matches!(
+        name.as_str(),
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    ) || name.as_str().starts_with("berth-")
 }
 
 /// `Connection: close, x-private` makes `x-private` hop by hop. What the app needs to read the message stays.

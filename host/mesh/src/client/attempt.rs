@@ -85,7 +85,7 @@ async fn send(
 ) -> Result<Response<Body>, AttemptError> {
     let load = Load::begin(host);
     let began = Instant::now();
-    let answer = place.sender().try_send_request(request).await;
+    let answer = place.send(request).await;
     match answer {
         Ok(response) => {
             host.answered(began.elapsed());

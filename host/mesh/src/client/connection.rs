@@ -3,7 +3,11 @@
 use super::connect::Connected;
 use crate::{certificates::ClientKey, security::Security};
 use berth_blocks::invocation::{Body, Target};
-use hyper::client::conn::http2::SendRequest;
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http2::SendRequest},
+};
 use parking_lot::Mutex;
 use std::{
     sync::{
@@ -16,7 +20,8 @@ use tokio::time::Instant;
 
 /// A connection of one calling app to one app on one host. Dropped by its pool: it closes once its requests are over.
 pub(super) struct Connection {
-    send: SendRequest<Body>,
+    /// Sending takes no longer than a push into a queue: the lock is never held across an await.
+    send: Mutex<SendRequest<Body>>,
     shown: Option<Arc<ClientKey>>,
     not_after: Option<SystemTime>,
     in_flight: AtomicUsize,
@@ -29,7 +34,7 @@ impl Connection {
         let open = metrics::gauge!("berth_mesh_connections", "side" => "client");
         open.increment(1.0);
         Self {
-            send: connected.send,
+            send: Mutex::new(connected.send),
             shown: connected.shown,
             not_after: connected.not_after,
             in_flight: AtomicUsize::new(0),
@@ -45,7 +50,9 @@ impl Connection {
     /// Whether it may take another request: it is open, both certificates hold, and ours is the present one. That of
     /// before still serves what is under way.
     pub fn is_usable(&self, security: &Security, caller: &Target) -> bool {
-        if self.send.is_closed() || self.not_after.is_some_and(|end| end <= SystemTime::now()) {
+        if self.send.lock().is_closed()
+            || self.not_after.is_some_and(|end| end <= SystemTime::now())
+        {
             return false;
         }
         match (security, &self.shown) {
@@ -81,8 +88,12 @@ impl Drop for Connection {
 pub(super) struct Place(Arc<Connection>);
 
 impl Place {
-    pub fn sender(&self) -> SendRequest<Body> {
-        self.0.send.clone()
+    /// Hands the request to the connection's task.
+    pub fn send(
+        &self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Body>>>> + use<> {
+        self.0.send.lock().try_send_request(request)
     }
 }
 

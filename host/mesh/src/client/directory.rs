@@ -4,6 +4,7 @@
 use super::{host::Host, limits::ClientLimits};
 use arc_swap::ArcSwap;
 use berth_blocks::{invocation::Target, resolution::Resolver};
+use http::HeaderValue;
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -30,6 +31,8 @@ pub(super) struct Directory {
 }
 
 struct Entry {
+    /// The app as requests name it.
+    callee: HeaderValue,
     known: Mutex<Option<Known>>,
     /// One question at a time.
     asking: tokio::sync::Mutex<()>,
@@ -61,25 +64,31 @@ impl Directory {
         }
     }
 
-    /// The hosts of an app. Only the first question of an app waits for the resolver; an answer that has become old is
-    /// used while a newer one is fetched.
+    /// The hosts of an app, and the app as requests name it. Only the first question of an app waits for the resolver; an
+    /// answer that has become old is used while a newer one is fetched.
     ///
     /// # Errors
     /// The resolver has never answered for this app, and does not now.
-    pub async fn hosts(&self, target: &Target) -> Result<Hosts, String> {
+    pub async fn look_up(&self, target: &Target) -> Result<(Hosts, HeaderValue), String> {
         let entry = self.entry(target);
+        let hosts = self.hosts_of(&entry, target).await?;
+        Ok((hosts, entry.callee.clone()))
+    }
+
+    async fn hosts_of(&self, entry: &Arc<Entry>, target: &Target) -> Result<Hosts, String> {
         let known = entry.known.lock().clone();
         match known {
             Some(known) if known.asked.elapsed() < self.ttl => Ok(known.hosts),
             // Nobody has it: whether that is still so decides over the whole call.
             Some(known) if known.hosts.is_empty() => {
-                Ok(self.ask(&entry, target).await.unwrap_or(known.hosts))
+                let asked = Box::pin(self.ask(entry, target)).await;
+                Ok(asked.unwrap_or(known.hosts))
             }
             Some(known) => {
-                self.refresh(&entry, target);
+                self.refresh(entry, target);
                 Ok(known.hosts)
             }
-            None => self.ask(&entry, target).await,
+            None => Box::pin(self.ask(entry, target)).await,
         }
     }
 
@@ -100,7 +109,10 @@ impl Directory {
                 apps.remove(&oldest);
             }
         }
+        let callee = HeaderValue::from_str(&format!("{}.{}", target.app, target.namespace));
         let entry = Arc::new(Entry {
+            // Names are letters, digits, dashes and underscores.
+            callee: callee.unwrap_or(HeaderValue::from_static("")),
             known: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
             refreshing: AtomicBool::default(),

@@ -52,7 +52,7 @@ fn directory() -> (Arc<Registry>, Directory) {
 const LIMITS: fn() -> ClientLimits = ClientLimits::default;
 
 async fn ports(directory: &Directory) -> Result<Vec<u16>, String> {
-    let hosts = directory.hosts(&inventory()).await?;
+    let hosts = directory.look_up(&inventory()).await?.0;
     Ok(hosts.iter().map(|host| host.address.port()).collect())
 }
 
@@ -139,12 +139,12 @@ async fn an_app_without_hosts_is_asked_for_again_before_it_is_given_up() {
 async fn a_host_that_stays_keeps_what_is_known_of_it() {
     let (registry, directory) = directory();
     registry.says(Some(&[1, 2]));
-    directory.hosts(&inventory()).await.unwrap()[0].failed();
+    directory.look_up(&inventory()).await.unwrap().0[0].failed();
     registry.says(Some(&[1, 3]));
     directory.doubt(&inventory());
     ports(&directory).await.unwrap();
     settle().await;
-    let hosts = directory.hosts(&inventory()).await.unwrap();
+    let hosts = directory.look_up(&inventory()).await.unwrap().0;
     assert_eq!(hosts[1].address.port(), 3);
     assert!(!hosts[0].is_in() && hosts[1].is_in());
 }
@@ -158,7 +158,7 @@ async fn apps_that_nobody_asks_for_any_more_are_forgotten() {
             app: format!("app{number}").parse().unwrap(),
             ..inventory()
         };
-        directory.hosts(&target).await.unwrap();
+        directory.look_up(&target).await.unwrap();
     }
     assert_eq!(directory.apps.lock().len(), APPS_MAX);
 }

@@ -32,9 +32,13 @@ use berth_blocks::{
     resolution::Resolver,
 };
 use directory::Directory;
-use http::{Method, Request, Response, Uri, header, request::Parts, uri::PathAndQuery};
+use http::{
+    HeaderValue, Method, Request, Response, Uri, header,
+    request::Parts,
+    uri::{Authority, PathAndQuery, Scheme},
+};
 use pool::Pool;
-use std::{sync::Arc, time::Instant};
+use std::{pin::pin, sync::Arc, time::Instant};
 
 /// Calls to apps of other hosts.
 pub struct Mesh {
@@ -90,11 +94,14 @@ impl Mesh {
         request: Request<Body>,
     ) -> Result<Response<Body>, CallFailure> {
         let mut tried = Vec::new();
-        let trying = self.try_hosts(caller, target, request, &mut tried);
-        let cause = match tokio::time::timeout_at(caller.deadline.into(), trying).await {
-            Ok(Ok(response)) => return Ok(response),
-            Ok(Err(cause)) => cause,
-            Err(_) => Cause::Deadline,
+        let cause = {
+            // Pinned here: wrapping it would move a large future.
+            let mut trying = pin!(self.try_hosts(caller, target, request, &mut tried));
+            match tokio::time::timeout_at(caller.deadline.into(), trying.as_mut()).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(cause)) => cause,
+                Err(_) => Cause::Deadline,
+            }
         };
         Err(CallFailure {
             target: target.clone(),
@@ -110,10 +117,10 @@ impl Mesh {
         request: Request<Body>,
         tried: &mut Vec<Attempt>,
     ) -> Result<Response<Body>, Cause> {
-        let outgoing = Outgoing::new(caller, target, request).map_err(Cause::Unsent)?;
-        let hosts = self
+        let mut outgoing = Outgoing::new(caller, target, request).map_err(Cause::Unsent)?;
+        let (hosts, callee) = self
             .directory
-            .hosts(target)
+            .look_up(target)
             .await
             .map_err(|error| Cause::Unsent(InvokeError::Unavailable(error)))?;
         if hosts.is_empty() {
@@ -122,6 +129,7 @@ impl Mesh {
                 "no app `{app}` in namespace `{namespace}`: no host has announced it"
             ))));
         }
+        outgoing.head.headers.insert(CALLEE.clone(), callee);
         while tried.len() < self.limits.attempts_max {
             let Some(host) = pick(&hosts, |host| {
                 tried.iter().any(|attempt| attempt.host == host.address)
@@ -141,7 +149,9 @@ impl Mesh {
                 Attempted::Refused(kind, response) => {
                     tried.pop();
                     outgoing.settle();
-                    return Err(Cause::Refused(kind.error(text_of(response).await)));
+                    return Err(Cause::Refused(
+                        kind.error(Box::pin(text_of(response)).await),
+                    ));
                 }
                 Attempted::Failed(error) => error,
             };
@@ -186,8 +196,6 @@ impl<'a> Outgoing<'a> {
         head.uri = to_absolute_form(&mut head, target)?;
         head.version = http::Version::HTTP_2;
         head.extensions.clear();
-        let callee = format!("{}.{}", target.app, target.namespace);
-        say(&mut head.headers, &CALLEE, &callee);
         say(&mut head.headers, &TRACEPARENT, &caller.traceparent);
         Ok(Self {
             caller,
@@ -212,11 +220,11 @@ impl<'a> Outgoing<'a> {
             .caller
             .deadline
             .saturating_duration_since(Instant::now());
-        say(
-            &mut head.headers,
-            &TIMEOUT,
-            &left.as_millis().max(1).to_string(),
-        );
+        let mut timeout = HeaderValue::from(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+        // Another one in every request: HPACK keeps what is sensitive out of its table, where it would drive out
+        // headers that come again (RFC 7541 section 7.1.3).
+        timeout.set_sensitive(true);
+        head.headers.insert(TIMEOUT.clone(), timeout);
         Some(Request::from_parts(head, body))
     }
 
@@ -239,18 +247,20 @@ impl<'a> Outgoing<'a> {
 
 /// HTTP/2 wants scheme and authority: the authority is what the app wrote, else the app that is called.
 fn to_absolute_form(head: &mut Parts, target: &Target) -> Result<Uri, InvokeError> {
+    let invalid = |error: &dyn std::fmt::Display| InvokeError::Invalid(error.to_string());
     let host = head.headers.remove(header::HOST);
-    let written = host.as_ref().and_then(|host| host.to_str().ok());
-    let authority = match (head.uri.authority(), written) {
-        (Some(authority), _) => authority.as_str().to_owned(),
-        (None, Some(host)) if !host.is_empty() => host.to_owned(),
-        (None, _) => target.app.to_string(),
-    };
-    let path = head.uri.path_and_query().cloned();
-    Uri::builder()
-        .scheme("https")
-        .authority(authority)
-        .path_and_query(path.unwrap_or(PathAndQuery::from_static("/")))
-        .build()
-        .map_err(|error| InvokeError::Invalid(error.to_string()))
+    let mut parts = std::mem::take(&mut head.uri).into_parts();
+    if parts.authority.is_none() {
+        let written = host.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
+        let authority = match written {
+            [] => Authority::try_from(target.app.as_str()),
+            written => Authority::try_from(written),
+        };
+        parts.authority = Some(authority.map_err(|error| invalid(&error))?);
+    }
+    parts.scheme = Some(Scheme::HTTPS);
+    parts
+        .path_and_query
+        .get_or_insert(PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).map_err(|error| invalid(&error))
 }

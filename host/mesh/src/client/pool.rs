@@ -78,7 +78,8 @@ impl Pool {
                 is_reused: true,
             });
         }
-        let connection = slot.connect(route, security, limits).await?;
+        // Boxed, as all that is rare on this path: a handshake's state would make every call's future large.
+        let connection = Box::pin(slot.connect(route, security, limits)).await?;
         Ok(Placed {
             place: connection.begin(),
             is_reused: false,

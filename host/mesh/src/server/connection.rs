@@ -108,7 +108,10 @@ impl Conversation {
         let service = service_fn(|request| {
             let (answering, origin) = (self.answering.clone(), origin.clone());
             let active = Active::begin(&activity);
-            async move { Ok::<_, Infallible>(answer(&answering, &origin, request, active).await) }
+            // Boxed: hyper moves it several times until it is a task.
+            Box::pin(async move {
+                Ok::<_, Infallible>(answer(&answering, &origin, request, active).await)
+            })
         });
         let mut connection = pin!(
             self.protocol

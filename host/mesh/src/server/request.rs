@@ -13,10 +13,12 @@ use berth_blocks::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -94,9 +96,16 @@ impl Answering {
             traceparent: traceparent.into(),
             deadline,
         };
+        // The two that every request has: then nearly always nothing is left to strip.
+        request.headers_mut().remove(&CALLEE);
+        request.headers_mut().remove(&TIMEOUT);
         strip(request.headers_mut());
         to_origin_form(&mut request);
-        let answer = self.gate.admit(&caller, &call.callee, request);
+        let mut answer = pin!(self.gate.admit(&caller, &call.callee, request));
+        // Many answers are there at once: then there is no timer to make.
+        if let Poll::Ready(answer) = futures::poll!(answer.as_mut()) {
+            return answer;
+        }
         let answer = tokio::time::timeout_at(deadline.into(), answer).await;
         answer.unwrap_or_else(|_| {
             Err(InvokeError::Timeout(format!(
@@ -114,35 +123,40 @@ impl Answering {
 }
 
 fn who(origin: &Origin, headers: &HeaderMap) -> Result<Call, (Refusal, &'static str)> {
-    let callee = text(headers, &CALLEE).and_then(parse_name).ok_or((
+    let callee = text(headers, &CALLEE).and_then(|name| name.split_once('.'));
+    let unsaid = (
         Refusal::Misdirected,
         "the request does not say for which app it is",
-    ))?;
+    );
+    let (app, namespace) = callee.ok_or(unsaid)?;
     match origin {
-        Origin::Certificate(ends) if ends.callee == callee => Ok(Call {
-            caller: ends.caller.workload.clone(),
-            proof: Some(ends.caller.clone()),
-            callee,
-        }),
+        Origin::Certificate(ends)
+            if ends.callee.app.as_str() == app && ends.callee.namespace.as_str() == namespace =>
+        {
+            Ok(Call {
+                caller: ends.caller.workload.clone(),
+                proof: Some(ends.caller.clone()),
+                callee: ends.callee.clone(),
+            })
+        }
         Origin::Certificate(_) => Err((
             Refusal::Misdirected,
             "the request is for another app than the connection",
         )),
         Origin::Claimed => {
-            let caller = text(headers, &CALLER).and_then(parse_name);
+            let caller = text(headers, &CALLER).and_then(|name| name.split_once('.'));
+            let caller = caller.and_then(|(app, namespace)| parse(app, namespace));
             let missing = (Refusal::Misdirected, "the request does not say who calls");
             Ok(Call {
                 caller: caller.ok_or(missing)?,
                 proof: None,
-                callee,
+                callee: parse(app, namespace).ok_or(unsaid)?,
             })
         }
     }
 }
 
-/// `<app ID>.<namespace>`; neither holds a dot.
-fn parse_name(text: &str) -> Option<Target> {
-    let (app, namespace) = text.split_once('.')?;
+fn parse(app: &str, namespace: &str) -> Option<Target> {
     Some(Target {
         namespace: namespace.parse().ok()?,
         app: app.parse().ok()?,
