@@ -18,7 +18,7 @@ use rustls::pki_types::{
 use std::{
     collections::{HashMap, HashSet},
     fs::{self, DirBuilder, File, OpenOptions},
-    io::Write,
+    io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -131,6 +131,27 @@ impl DevelopmentCa {
         self.issue_by(signing(&roots, now)?, workload, now)
     }
 
+    /// Makes a certificate of an app and writes it as a [`CertificateDirectory`](super::CertificateDirectory) reads it:
+    /// `tls.crt`, `tls.key` (0600) and `ca.crt` in `folder`, which is made if need be.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), or the files cannot be written.
+    pub fn issue_into(&self, workload: &Target, folder: &Path) -> Result<(), CertificateError> {
+        let issued = self.issue(workload)?;
+        let made = DirBuilder::new().recursive(true).create(folder);
+        made.map_err(|error| CertificateError::file(folder, error))?;
+        // The key first: a certificate without its key is not looked at.
+        for (name, mode, text) in [
+            ("ca.crt", 0o644, &self.bundle_pem()?),
+            ("tls.key", 0o600, &issued.key_pem),
+            ("tls.crt", 0o644, &issued.certificate_pem),
+        ] {
+            let path = folder.join(name);
+            replace(&path, mode, text).map_err(|error| CertificateError::file(path, error))?;
+        }
+        Ok(())
+    }
+
     /// Certificates of the roots that are trusted, in PEM.
     ///
     /// # Errors
@@ -187,7 +208,7 @@ impl DevelopmentCa {
         let path = self.file();
         let text = match fs::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(CertificateError::file(path, error)),
         };
         let now = (self.options.now)();
@@ -197,25 +218,13 @@ impl DevelopmentCa {
         Ok(Some(roots))
     }
 
-    /// Replaces the file as a whole: a reader sees the old or the new one.
     fn write(&self, roots: &[Authority]) -> Result<(), CertificateError> {
         let path = self.file();
-        let draft = self.folder.join(".ca.pem.new");
-        let write = || {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&draft)?;
-            for root in roots {
-                file.write_all(pem_of(&root.certificate).as_bytes())?;
-                file.write_all(root.key_pem().as_bytes())?;
-            }
-            file.sync_all()?;
-            fs::rename(&draft, &path)
-        };
-        write().map_err(|error| CertificateError::file(path.clone(), error))
+        let text: String = roots
+            .iter()
+            .map(|root| pem_of(&root.certificate) + &root.key_pem())
+            .collect();
+        replace(&path, 0o600, &text).map_err(|error| CertificateError::file(path, error))
     }
 
     /// One writer at a time, among all processes.
@@ -285,6 +294,24 @@ fn signing(roots: &[Authority], now: SystemTime) -> Result<&Authority, Certifica
         .find(is_known)
         .or(roots.last())
         .ok_or_else(|| CertificateError::Crypto("the development CA has no root".to_owned()))
+}
+
+/// Replaces a file as a whole: a reader sees the old or the new one.
+fn replace(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+    let draft = path.with_extension("new");
+    // Whoever left one behind may have given it other permissions.
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, path)
 }
 
 /// Certificates, each followed by its key.

@@ -128,3 +128,7 @@ fn certificates(
     }
     Ok(parsed)
 }
+
+#[cfg(test)]
+#[path = "directory_tests.rs"]
+mod tests;
