@@ -255,6 +255,30 @@ async fn a_head_that_is_too_long_is_answered_with_431() {
 }
 
 #[tokio::test]
+async fn an_app_that_opens_ever_more_connections_leaves_places_for_others() {
+    let (counts, _guard) = Counts::record();
+    let (fleet, (_, apps)) = (Fleet::new(), sleeping());
+    let limits = ServerLimits {
+        connections_per_app_max: 2,
+        ..ServerLimits::default()
+    };
+    let host = fleet.host_with(&["inventory"], apps, limits).await;
+    let first = Rogue::connect(&fleet, &host).await;
+    let _second = Rogue::connect(&fleet, &host).await;
+    let open = |number| move || counts.of("berth_mesh_connections side=server") == number;
+    until("both are at work", open(2)).await;
+    let client = raw::client(&fleet, "rogue").await;
+    let third = client
+        .handshake(host.address, "inventory.shop.berth.internal")
+        .await;
+    assert!(third.is_err());
+    assert_eq!(counts.refused("connections_of_app_full"), 1);
+    drop(first);
+    until("a place is free again", open(1)).await;
+    others_are_well(&fleet, &host).await;
+}
+
+#[tokio::test]
 async fn nonsense_after_the_handshake_ends_the_connection() {
     let (counts, _guard) = Counts::record();
     let (fleet, (_, apps)) = (Fleet::new(), sleeping());

@@ -22,6 +22,16 @@ pub(super) enum Accepted {
     Plain(TcpStream),
 }
 
+impl Accepted {
+    /// Who calls, if that is proved.
+    pub fn caller(&self) -> Option<&Target> {
+        match self {
+            Self::Mutual { ends, .. } => Some(&ends.caller.workload),
+            Self::Plain(_) => None,
+        }
+    }
+}
+
 /// Both ends of a connection.
 #[derive(Debug, Clone)]
 pub(super) struct Ends {

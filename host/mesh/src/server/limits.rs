@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct ServerLimits {
     /// Connections at the same time; more wait in the kernel's backlog.
     pub connections_max: usize,
+    /// Connections of one calling app, from all its hosts together; more are closed.
+    pub connections_per_app_max: usize,
     /// Handshakes at the same time: slow ones take no place of connections.
     pub handshakes_max: usize,
     /// The longest that a handshake may take.
@@ -29,6 +31,7 @@ impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             connections_max: 4_096,
+            connections_per_app_max: 512,
             handshakes_max: 256,
             handshake_timeout: Duration::from_secs(3),
             streams_max: 256,

@@ -5,6 +5,7 @@ use super::{
     handshake,
     limits::ServerLimits,
     request::Answering,
+    shares::Shares,
 };
 use crate::{access::Gate, security::Security};
 use hyper::server::conn::http2;
@@ -91,6 +92,7 @@ impl MeshListener {
             security: self.security,
             answering: answering.clone(),
             connections: connections.clone(),
+            shares: Shares::default(),
             stop: stop.clone(),
         };
         Ok(ServingMesh {
@@ -154,6 +156,7 @@ struct Acceptor {
     security: Security,
     answering: Arc<Answering>,
     connections: TaskTracker,
+    shares: Shares,
     stop: Stop,
 }
 
@@ -192,6 +195,7 @@ impl Acceptor {
     ) {
         let (security, answering) = (self.security.clone(), self.answering.clone());
         let (protocol, stop) = (self.protocol.clone(), self.stop.clone());
+        let shares = self.shares.clone();
         let open = metrics::gauge!("berth_mesh_connections", "side" => "server");
         self.connections.spawn(async move {
             let _place = place;
@@ -203,6 +207,11 @@ impl Acceptor {
             };
             drop(handshake);
             if let Some(accepted) = accepted {
+                let max = answering.limits.connections_per_app_max;
+                let share = accepted.caller().map(|caller| shares.take(caller, max));
+                if matches!(share, Some(None)) {
+                    return super::refused::count("connections_of_app_full");
+                }
                 open.increment(1.0);
                 connection::serve(accepted, protocol, answering, stop).await;
                 open.decrement(1.0);

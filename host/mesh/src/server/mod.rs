@@ -11,6 +11,7 @@ mod limits;
 mod listener;
 mod refused;
 mod request;
+mod shares;
 
 pub use limits::ServerLimits;
 pub use listener::{MeshListener, ServingMesh};
