@@ -7,12 +7,12 @@ use super::host::Host;
 use rand::RngExt;
 use std::sync::Arc;
 
-/// Picks one that was not tried yet. Hosts that are out count only while nothing else is left to try at all: an app whose
-/// hosts all failed a moment ago may be back.
+/// Picks one that was not tried yet. Hosts that are out come last, when no other is left: an app whose hosts all failed a
+/// moment ago may be back, and one more refusal costs little.
 pub(super) fn pick(hosts: &[Arc<Host>], tried: impl Fn(&Host) -> bool) -> Option<Arc<Host>> {
     let fresh = || hosts.iter().filter(|host| !tried(host));
     let healthy: Vec<&Arc<Host>> = fresh().filter(|host| host.is_in()).collect();
-    let candidates = if healthy.is_empty() && !hosts.iter().any(|host| tried(host)) {
+    let candidates = if healthy.is_empty() {
         fresh().collect()
     } else {
         healthy
@@ -53,7 +53,8 @@ mod tests {
             assert_ne!(pick(&hosts, |_| false).unwrap().address, hosts[0].address);
         }
         let others = |host: &Host| host.address != hosts[0].address;
-        assert!(pick(&hosts, others).is_none(), "the others were tried");
+        let last = pick(&hosts, others).unwrap();
+        assert_eq!(last.address, hosts[0].address, "the others were tried");
         hosts[1].failed();
         hosts[2].failed();
         assert!(pick(&hosts, |_| false).is_some(), "all are out");

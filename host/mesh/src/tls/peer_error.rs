@@ -77,7 +77,7 @@ impl From<webpki::Error> for PeerError {
     }
 }
 
-/// The alert that the peer gets depends on the variant; the full reason stays within and comes out by [`refusal`].
+/// The alert that the peer gets depends on the variant; the full reason stays within and comes out by `refusal`.
 impl From<PeerError> for Error {
     fn from(error: PeerError) -> Self {
         Self::InvalidCertificate(match error {
