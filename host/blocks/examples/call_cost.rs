@@ -1,11 +1,17 @@
-//! What one call to state in memory costs with all its policies: `cargo run --release --example call_cost`.
+//! What one call costs with all its policies, to state in memory and to an app that answers at once:
+//! `cargo run --release -p berth-blocks --example call_cost`.
 
+use async_trait::async_trait;
 use berth_blocks::{
     Backend, Backends, Blocks, Caller, SetItem, in_memory,
+    invocation::{Body, Invoke, InvokeError, Target},
     registry::{Connections, Metadata, OpenContext},
     state::GetOptions,
 };
-use berth_resources::Namespace;
+use berth_resiliency::Resiliencies;
+use berth_resources::{LoadOptions, Namespace, Source};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
 use std::{
     error::Error,
     io::Write,
@@ -76,7 +82,76 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for _ in 0..CALLS {
         state.set(item.clone()).await?;
     }
-    report("state.set", start)
+    report("state.set", start)?;
+    blocks.set_invoke(Arc::new(Answers));
+    measure_invocations(&blocks, &caller, "invoke, no policy", NO_RETRIES).await?;
+    measure_invocations(&blocks, &caller, "invoke, built-in retries", "").await?;
+    measure_invocations(&blocks, &caller, "invoke, all policies", ALL).await
+}
+
+const NO_RETRIES: &str = "
+apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata: { name: policies }
+spec: { targets: { apps: { stock: {} } } }
+";
+
+const ALL: &str = "
+apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata: { name: policies }
+spec:
+  policies:
+    timeouts: { t: 5s }
+    retries: { r: { duration: 1s, maxRetries: 3 } }
+    circuitBreakers: { c: { interval: 8s } }
+  targets:
+    apps: { stock: { timeout: t, retry: r, circuitBreaker: c } }
+";
+
+struct Answers;
+
+#[async_trait]
+impl Invoke for Answers {
+    async fn invoke(
+        &self,
+        _: &Caller,
+        _: &Target,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, InvokeError> {
+        Ok(http::Response::new(request.into_body()))
+    }
+}
+
+async fn measure_invocations(
+    blocks: &Blocks,
+    caller: &Arc<Caller>,
+    what: &str,
+    document: &str,
+) -> Result<(), Box<dyn Error>> {
+    let source = Source::Text {
+        name: "resiliency.yaml".into(),
+        text: document.to_owned(),
+    };
+    let loaded = berth_resources::load(&[source], &LoadOptions::default());
+    let documents = loaded.resources.resiliencies;
+    let mut backends = Backends::default();
+    backends.govern(Resiliencies::new(documents, None, |_, _| true));
+    blocks.swap(backends);
+    let invoker = blocks.invoker(caller);
+    let start = Instant::now();
+    for _ in 0..CALLS {
+        let body = Full::new(Bytes::from_static(b"{}")).map_err(|never| match never {});
+        let request = http::Request::post("/reserve")
+            .header("content-type", "application/json")
+            .header("user-agent", "call_cost")
+            .header("accept", "*/*")
+            .body(body.boxed_unsync())?;
+        let answer = invoker.invoke("stock", request).await?;
+        let body = answer.into_body().collect().await;
+        body.map_err(|error| error.to_string())?;
+    }
+    report(what, start)
 }
 
 fn report(what: &str, start: Instant) -> Result<(), Box<dyn Error>> {

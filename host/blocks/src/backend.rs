@@ -8,6 +8,7 @@ use crate::{
     registry::{InputFile, Opened},
     scopes::{SecretRules, TopicRules},
 };
+use berth_resiliency::{AppPolicies, ComponentKind, Direction, Policy, Resiliencies};
 use berth_resources::{AppId, ComponentType, Namespace, SecretScope};
 use parking_lot::RwLock;
 use std::{
@@ -37,6 +38,16 @@ impl Block {
             "pubsub" => Some(Self::PubSub),
             "secretstores" => Some(Self::Secrets),
             _ => None,
+        }
+    }
+
+    /// As the names of default resiliency policies call it; `None` for a block without backends.
+    fn component_kind(self) -> Option<ComponentKind> {
+        match self {
+            Self::State => Some(ComponentKind::Statestore),
+            Self::PubSub => Some(ComponentKind::Pubsub),
+            Self::Secrets => Some(ComponentKind::Secretstore),
+            Self::Invocation => None,
         }
     }
 
@@ -181,6 +192,16 @@ pub(crate) struct Grant {
     pub(crate) group: String,
     pub(crate) secrets: SecretRules,
     pub(crate) calls: Calls,
+    /// Resiliency of calls to the backend.
+    pub(crate) outbound: Option<Arc<Policy>>,
+    /// Resiliency of deliveries from it.
+    pub(crate) inbound: Option<Arc<Policy>>,
+}
+
+/// Other apps as an app sees them: the counterpart of a [`Grant`].
+pub(crate) struct Invocations {
+    pub(crate) calls: Calls,
+    pub(crate) policies: AppPolicies,
 }
 
 impl Grant {
@@ -208,6 +229,9 @@ struct Listed {
 pub struct Backends {
     namespaces: HashMap<Namespace, BTreeMap<Arc<str>, Listed>>,
     secret_scopes: HashMap<Namespace, HashMap<AppId, Vec<SecretScope>>>,
+    resiliency: Resiliencies,
+    /// By namespace and app that calls: as many as there are apps.
+    invocations: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Invocations>>>>,
 }
 
 impl Backends {
@@ -230,6 +254,17 @@ impl Backends {
             .entry(namespace)
             .or_default()
             .insert(app, scopes);
+    }
+
+    /// Sets the resiliency policies. They count from the next call; calls under way keep those that they began with.
+    pub fn govern(&mut self, resiliency: Resiliencies) {
+        self.resiliency = resiliency;
+    }
+
+    /// The resiliency policies.
+    #[must_use]
+    pub fn resiliency(&self) -> &Resiliencies {
+        &self.resiliency
     }
 
     /// All backends, by namespace and name.
@@ -326,12 +361,34 @@ impl Backends {
         Some(grant)
     }
 
+    /// The calls that an app makes to other apps.
+    pub(crate) fn invocations(&self, namespace: &Namespace, app: &AppId) -> Arc<Invocations> {
+        let known = |all: &HashMap<Namespace, HashMap<AppId, Arc<Invocations>>>| {
+            all.get(namespace)?.get(app).cloned()
+        };
+        if let Some(known) = known(&self.invocations.read()) {
+            return known;
+        }
+        let new = Arc::new(Invocations {
+            calls: Calls::new(Block::Invocation, namespace, app, "apps", "invocation"),
+            policies: self.resiliency.invocation(namespace, app),
+        });
+        let mut all = self.invocations.write();
+        let apps = all.entry(namespace.clone()).or_default();
+        apps.entry(app.clone()).or_insert(new).clone()
+    }
+
     fn evaluate(&self, backend: &Backend, app: &AppId, block: Block) -> Grant {
         let namespace = &backend.namespace;
         let scopes = self
             .secret_scopes
             .get(namespace)
             .and_then(|apps| apps.get(app));
+        let policy = |direction| {
+            let component = (&*backend.name, block.component_kind()?);
+            self.resiliency
+                .component(namespace, app, component, direction)
+        };
         Grant {
             opened: backend.opening.of(app),
             key_prefix: backend.key_prefix.of(namespace, app, &backend.name),
@@ -343,6 +400,11 @@ impl Backends {
             ),
             secrets: SecretRules::new(scopes.map_or(&[][..], Vec::as_slice), &backend.name),
             calls: Calls::new(block, namespace, app, &backend.name, &backend.kind.0),
+            outbound: policy(Direction::Outbound),
+            // Only brokers deliver.
+            inbound: (block == Block::PubSub)
+                .then(|| policy(Direction::Inbound))
+                .flatten(),
         }
     }
 }

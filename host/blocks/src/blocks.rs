@@ -2,16 +2,15 @@
 
 use crate::{
     Caller,
-    backend::{Backend, Backends, Block, Grant, Opening, VisibleBackend},
+    backend::{Backend, Backends, Block, Grant, Invocations, Opening, VisibleBackend},
     handles::{Invoker, Publisher, Secrets, State, Topics},
     invocation::Invoke,
-    pipeline::{BackendError, Calls},
+    pipeline::BackendError,
 };
 use arc_swap::ArcSwap;
+use berth_resiliency::{BreakerStatus, Target};
 use berth_resources::{AppId, ComponentType, Namespace};
-use parking_lot::RwLock;
 use std::{
-    collections::HashMap,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -24,7 +23,6 @@ pub struct Blocks(Arc<Shared>);
 struct Shared {
     backends: ArcSwap<Backends>,
     invoke: OnceLock<Arc<dyn Invoke>>,
-    invocations: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Calls>>>>,
 }
 
 /// A backend that an app may use, and what it can do.
@@ -55,6 +53,8 @@ pub struct BackendStatus {
     pub scopes: Vec<AppId>,
     /// Whether it works.
     pub health: Health,
+    /// Its circuit breakers, by direction and app.
+    pub breakers: Vec<BreakerStatus>,
 }
 
 /// Whether a backend works.
@@ -89,7 +89,6 @@ impl Blocks {
         let shared = Shared {
             backends: ArcSwap::new(backends),
             invoke: self.0.invoke.clone(),
-            invocations: RwLock::default(),
         };
         Self(Arc::new(shared))
     }
@@ -154,8 +153,10 @@ impl Blocks {
 
     /// Every backend and whether it works.
     pub async fn backends(&self) -> Vec<BackendStatus> {
-        let listed = self.snapshot().list();
-        futures::future::join_all(listed.iter().map(|backend| status(backend))).await
+        let snapshot = self.snapshot();
+        let (listed, breakers) = (snapshot.list(), snapshot.resiliency().breakers());
+        let all = listed.iter().map(|backend| status(backend, &breakers));
+        futures::future::join_all(all).await
     }
 
     /// The backends of this moment.
@@ -169,28 +170,8 @@ impl Blocks {
     }
 
     /// The calls that an app makes to other apps.
-    pub(crate) fn invocations(&self, namespace: &Namespace, app: &AppId) -> Arc<Calls> {
-        if let Some(calls) = self
-            .0
-            .invocations
-            .read()
-            .get(namespace)
-            .and_then(|apps| apps.get(app))
-        {
-            return calls.clone();
-        }
-        let mut invocations = self.0.invocations.write();
-        let apps = invocations.entry(namespace.clone()).or_default();
-        let new = || {
-            Arc::new(Calls::new(
-                Block::Invocation,
-                namespace,
-                app,
-                "apps",
-                "invocation",
-            ))
-        };
-        apps.entry(app.clone()).or_insert_with(new).clone()
+    pub(crate) fn invocations(&self, namespace: &Namespace, app: &AppId) -> Arc<Invocations> {
+        self.0.backends.load().invocations(namespace, app)
     }
 
     /// What an app may do with a backend, or why it may not.
@@ -223,7 +204,7 @@ impl Blocks {
     }
 }
 
-async fn status(backend: &Backend) -> BackendStatus {
+async fn status(backend: &Backend, breakers: &[BreakerStatus]) -> BackendStatus {
     let health = match &backend.opening {
         Opening::Failed(reason) => Health::Failed(reason.to_string()),
         Opening::Shared(opened) => ping(std::slice::from_ref(opened)).await,
@@ -236,7 +217,17 @@ async fn status(backend: &Backend) -> BackendStatus {
         version: backend.version.clone(),
         scopes: backend.scopes.clone(),
         health,
+        breakers: of_backend(breakers, backend),
     }
+}
+
+fn of_backend(breakers: &[BreakerStatus], backend: &Backend) -> Vec<BreakerStatus> {
+    let is_own = |status: &&BreakerStatus| {
+        let is_target =
+            matches!(&status.target, Target::Component { name, .. } if **name == *backend.name);
+        is_target && status.namespace == backend.namespace
+    };
+    breakers.iter().filter(is_own).cloned().collect()
 }
 
 async fn ping(all: &[crate::registry::Opened]) -> Health {

@@ -18,7 +18,10 @@ pub enum InvokeError {
     /// The request is wrong.
     #[error("{0}")]
     Invalid(String),
-    /// Another attempt may cure it: overloaded, failed before it answered.
+    /// The app never saw it: overloaded, not started, not reached. Another attempt is safe, and may succeed.
+    #[error("{0}")]
+    Undelivered(String),
+    /// It failed before it answered, perhaps after it had an effect.
     #[error("{0}")]
     Unavailable(String),
     /// No answer in time.

@@ -1,13 +1,13 @@
 //! The building blocks: what a door may ask for, which rules apply, and what a backend must do.
 //!
 //! ```text
-//! door ──▶ Blocks::state / publisher / secrets / invoker ──▶ pipeline (who may, deadline, span, metric, log) ──▶ backend trait
+//! door ──▶ Blocks::state / publisher / secrets / invoker ──▶ pipeline (span, metric, deadline, resiliency, who may) ──▶ backend trait
 //! backend ──▶ delivery (routing rules, retries, dead letters) ──▶ dyn Deliver (a guest's export)
 //! documents ──▶ check, open (templates, secrets, drivers) ──▶ Backends ──▶ Blocks::swap
 //! ```
 //!
-//! One module per block ([`state`], [`pubsub`], [`secrets`], [`invocation`]); each shows its trait, its one error enum
-//! and its request types. Doors hold a [`Blocks`] and a [`Caller`]; drivers implement the traits, are listed in a
+//! One module per block ([`state`], [`pubsub`], [`secrets`], [`invocation`], and [`workflow`] for its stores); each shows
+//! its trait, its one error enum and its request types. Doors hold a [`Blocks`] and a [`Caller`]; drivers implement the traits, are listed in a
 //! [`Registry`](registry::Registry) and prove themselves with the suites of `conformance` (a cargo feature).
 
 mod backend;
@@ -26,12 +26,15 @@ pub mod open;
 mod pipeline;
 pub mod pubsub;
 pub mod registry;
+mod replay;
 pub mod resolution;
 mod scopes;
 pub mod secrets;
 pub mod state;
+pub mod workflow;
 
 pub use backend::{Backend, Backends, Block, Failure, Opening, VisibleBackend};
+pub use berth_resiliency::BreakerStatus;
 pub use blocks::{BackendDescription, BackendStatus, Blocks, Health};
 pub use caller::Caller;
 pub use cloudevents::CloudEvent;

@@ -39,6 +39,8 @@ mod state;
 mod task;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "state-sqlite")]
+mod workflow;
 
 pub use nameresolution::{ResolverContext, Secrets, check_resolver, open_resolver};
 

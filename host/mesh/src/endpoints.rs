@@ -134,11 +134,14 @@ impl Endpoint {
                 strip(response.headers_mut());
                 Ok(response.map(|body| body.map_err(BodyError::from).boxed_unsync()))
             }
-            Ok(Err(error)) => Err(InvokeError::Unavailable(format!(
-                "HTTPEndpoint \"{}\": {}",
-                self.name,
-                chain(&error)
-            ))),
+            Ok(Err(error)) => {
+                let text = format!("HTTPEndpoint \"{}\": {}", self.name, chain(&error));
+                Err(if error.is_connect() {
+                    InvokeError::Undelivered(text)
+                } else {
+                    InvokeError::Unavailable(text)
+                })
+            }
             Err(_) => Err(InvokeError::Timeout(format!(
                 "HTTPEndpoint \"{}\" had no answer before the deadline of the call",
                 self.name

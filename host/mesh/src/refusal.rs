@@ -28,6 +28,7 @@ pub(crate) enum Kind {
     NotFound,
     Denied,
     Invalid,
+    Undelivered,
     Unavailable,
     Timeout,
     TooLarge,
@@ -35,7 +36,7 @@ pub(crate) enum Kind {
 }
 
 /// Value of the header, status.
-const CODES: [(Refusal, &str, StatusCode); 10] = [
+const CODES: [(Refusal, &str, StatusCode); 11] = [
     (Refusal::NoSuchApp, "no-such-app", StatusCode::NOT_FOUND),
     (
         Refusal::Draining,
@@ -61,6 +62,11 @@ const CODES: [(Refusal, &str, StatusCode); 10] = [
         Refusal::Failed(Kind::Invalid),
         "invalid",
         StatusCode::BAD_REQUEST,
+    ),
+    (
+        Refusal::Failed(Kind::Undelivered),
+        "undelivered",
+        StatusCode::SERVICE_UNAVAILABLE,
     ),
     (
         Refusal::Failed(Kind::Unavailable),
@@ -120,6 +126,7 @@ impl From<&InvokeError> for Refusal {
             InvokeError::NotFound(_) => Kind::NotFound,
             InvokeError::Denied(_) => Kind::Denied,
             InvokeError::Invalid(_) => Kind::Invalid,
+            InvokeError::Undelivered(_) => Kind::Undelivered,
             InvokeError::Unavailable(_) => Kind::Unavailable,
             InvokeError::Timeout(_) => Kind::Timeout,
             InvokeError::TooLarge(_) => Kind::TooLarge,
@@ -135,6 +142,7 @@ impl Kind {
             Self::NotFound => InvokeError::NotFound(text),
             Self::Denied => InvokeError::Denied(text),
             Self::Invalid => InvokeError::Invalid(text),
+            Self::Undelivered => InvokeError::Undelivered(text),
             Self::Unavailable => InvokeError::Unavailable(text),
             Self::Timeout => InvokeError::Timeout(text),
             Self::TooLarge => InvokeError::TooLarge(text),

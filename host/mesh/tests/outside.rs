@@ -197,7 +197,7 @@ async fn a_service_has_an_authority_of_its_own_and_sees_our_certificate() {
     let spec = format!("spec: {{ baseUrl: \"https://{address}\" }}\n");
     let called = router_error(&spec).await;
     assert!(
-        matches!(&called, InvokeError::Unavailable(text) if text.starts_with("HTTPEndpoint \"stripe\": ")),
+        matches!(&called, InvokeError::Undelivered(text) if text.starts_with("HTTPEndpoint \"stripe\": ")),
         "{called:?}"
     );
 }

@@ -231,6 +231,7 @@ async fn an_error_of_the_runtime_arrives_as_it_was() {
         InvokeError::NotFound("n".into()),
         InvokeError::Denied("d".into()),
         InvokeError::Invalid("i".into()),
+        InvokeError::Undelivered("s".into()),
         InvokeError::Unavailable("u".into()),
         InvokeError::Timeout("t".into()),
         InvokeError::TooLarge("l".into()),

@@ -1,7 +1,10 @@
 //! CEL expressions: compiled at load so that a broken one is an error at its place.
 
 use crate::{node::quote, reader::Reading, suggest::did_you_mean, value::Field};
-use cel::{Context, Program};
+use cel::{
+    Context, Program, Value,
+    common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr},
+};
 
 /// Longest expression. The compiler's own recursion grows with the text, so the text is bounded.
 const MAX_LENGTH: usize = 2_000;
@@ -17,6 +20,65 @@ pub(crate) fn check(
 ) {
     if let Err(message) = compile(source, variables) {
         field.refuse(reading, message);
+    }
+}
+
+/// Checks a condition over counts. One that gives anything but a boolean would never hold.
+pub(crate) fn check_condition(
+    field: &Field<'_>,
+    source: &str,
+    counts: &[&str],
+    reading: &mut Reading<'_>,
+) {
+    let checked = compile(source, counts).and_then(|()| gives_boolean(source, counts));
+    if let Err(message) = checked {
+        field.refuse(reading, message);
+    }
+}
+
+fn gives_boolean(source: &str, counts: &[&str]) -> Result<(), String> {
+    let Ok(program) = Program::compile(source) else {
+        return Ok(());
+    };
+    // Numbers need no loops, and loops within loops could run for hours.
+    if has_loop(program.expression()) {
+        return Err(format!("{} has a loop", quote(source)));
+    }
+    let mut context = Context::default();
+    for count in counts {
+        // Not zero: many conditions divide by a count.
+        context.add_variable_from_value(*count, Value::Int(1));
+    }
+    match program.execute(&context) {
+        // What fails for these counts may hold for others.
+        Ok(Value::Bool(_)) | Err(_) => Ok(()),
+        Ok(other) => Err(format!(
+            "expected a condition such as `consecutiveFailures > 5`, {} gives {}",
+            quote(source),
+            other.type_of()
+        )),
+    }
+}
+
+fn has_loop(expression: &IdedExpr) -> bool {
+    match &expression.expr {
+        Expr::Comprehension(_) => true,
+        Expr::Call(call) => {
+            let target = call.target.iter().map(|target| &**target);
+            target.chain(&call.args).any(has_loop)
+        }
+        Expr::List(list) => list.elements.iter().any(has_loop),
+        Expr::Map(map) => map.entries.iter().any(entry_has_loop),
+        Expr::Struct(own) => own.entries.iter().any(entry_has_loop),
+        Expr::Select(select) => has_loop(&select.operand),
+        Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => false,
+    }
+}
+
+fn entry_has_loop(entry: &IdedEntryExpr) -> bool {
+    match &entry.expr {
+        EntryExpr::StructField(field) => has_loop(&field.value),
+        EntryExpr::MapEntry(entry) => has_loop(&entry.key) || has_loop(&entry.value),
     }
 }
 

@@ -48,7 +48,10 @@ pub use load::load;
 pub use name_resolution::{NameResolution, ResolverKind, StaticApp};
 pub use names::{AppId, InvalidName, Namespace};
 pub use origin::{Diagnostic, Origin, Severity};
-pub use resiliency::{Backoff, Matching, Resiliency, RetryPolicy};
+pub use resiliency::{
+    ActorTarget, AppTarget, Backoff, CircuitBreakerPolicy, CircuitBreakerScope, ComponentTarget,
+    Matching, Policies, Resiliency, RetryPolicy, TargetPolicies,
+};
 pub use resources::{LoadOptions, Loaded, Resources, Source};
 pub use subscription::{BulkSettings, Rule, Subscription};
 pub use suggest::{did_you_mean, nearest};

@@ -1,4 +1,4 @@
-//! `kind: Resiliency` (dapr.io/v1alpha1): parsed and validated; the policies for deliveries apply, others not yet.
+//! `kind: Resiliency` (dapr.io/v1alpha1): parsed and validated. `berth-resiliency` resolves and applies it.
 
 mod policies;
 mod targets;
@@ -20,13 +20,15 @@ pub struct Resiliency {
     pub namespace: Namespace,
     /// Apps that it applies to; empty: all of the namespace.
     pub scopes: Vec<AppId>,
-    /// Retry of deliveries by pub/sub backend: `targets.components.<name>.inbound.retry`, resolved to the policy.
-    pub inbound_retries: Vec<(String, RetryPolicy)>,
-    /// Backends with an entry of their own below `targets.components`. As in Dapr such an entry, even one without a
-    /// retry, keeps the default policies away from that backend.
-    pub targeted: Vec<String>,
-    /// The retries among the policies whose name makes them a default, such as `DefaultRetryPolicy`.
-    pub default_retries: Vec<(String, RetryPolicy)>,
+    /// `spec.policies`, by name. Those that no target refers to count as well: some names make a policy a default.
+    pub policies: Policies,
+    /// `spec.targets.apps`: calls to these apps.
+    pub apps: Vec<(AppId, AppTarget)>,
+    /// `spec.targets.components`: calls to backends and deliveries from them. As in Dapr such an entry, even one without
+    /// a policy, keeps the default policies away from that backend.
+    pub components: Vec<(String, ComponentTarget)>,
+    /// `spec.targets.actors`, by type. Nothing applies them.
+    pub actors: Vec<(String, ActorTarget)>,
     /// Where the document stands.
     pub origin: Origin,
 }
@@ -49,48 +51,121 @@ impl Resiliency {
             .map(|fields| targets::read(fields, &policies, reading))
             .unwrap_or_default();
         spec.finish(reading);
-        let default_retries = policies.default_retries();
-        let only_inbound_retries = policies.timeouts.is_empty()
-            && policies.circuit_breakers.is_empty()
-            && default_retries.is_empty()
-            && !targets.others;
-        if !only_inbound_retries {
-            let message =
-                "resiliency is not applied yet, except inbound retries of pub/sub components";
-            reading.warning(document.key_place("kind"), message);
-        }
         Some(Self {
             name: head.name,
             namespace: head.namespace,
             scopes,
-            inbound_retries: targets.inbound_retries,
-            targeted: targets.components,
-            default_retries,
+            policies,
+            apps: targets.apps,
+            components: targets.components,
+            actors: targets.actors,
             origin: head.origin,
         })
     }
 
-    /// The retry of deliveries from this pub/sub backend: its own entry, else the most specific default policy.
+    /// Whether it applies to an app of its namespace.
     #[must_use]
-    pub fn inbound_retry(&self, pubsub: &str) -> Option<&RetryPolicy> {
-        const DEFAULTS: [&str; 4] = [
-            "DefaultPubsubComponentInboundRetryPolicy",
-            "DefaultComponentInboundRetryPolicy",
-            "DefaultComponentRetryPolicy",
-            "DefaultRetryPolicy",
-        ];
-        if self.targeted.iter().any(|name| name == pubsub) {
-            return named(&self.inbound_retries, pubsub);
-        }
-        DEFAULTS
-            .iter()
-            .find_map(|name| named(&self.default_retries, name))
+    pub fn applies_to(&self, app: &AppId) -> bool {
+        self.scopes.is_empty() || self.scopes.contains(app)
     }
 }
 
-fn named<'p>(policies: &'p [(String, RetryPolicy)], name: &str) -> Option<&'p RetryPolicy> {
-    let found = policies.iter().find(|(known, _)| known == name);
-    found.map(|(_, policy)| policy)
+/// Policies by name, in the order of the document.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Policies {
+    /// `timeouts`: the longest that one attempt may take; zero: no limit.
+    pub timeouts: Vec<(String, Duration)>,
+    /// `retries`
+    pub retries: Vec<(String, RetryPolicy)>,
+    /// `circuitBreakers`
+    pub circuit_breakers: Vec<(String, CircuitBreakerPolicy)>,
+}
+
+/// The policies of one target, resolved from their names.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TargetPolicies {
+    /// The longest that one attempt may take; zero: no limit.
+    pub timeout: Option<Duration>,
+    /// When to try again.
+    pub retry: Option<RetryPolicy>,
+    /// When not to try at all.
+    pub circuit_breaker: Option<CircuitBreakerPolicy>,
+}
+
+/// An entry of `targets.apps`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AppTarget {
+    /// For calls to it.
+    pub policies: TargetPolicies,
+    /// `circuitBreakerCacheSize`: most circuit breakers, one for each method that is called; absent: Dapr's 100.
+    pub circuit_breakers_max: Option<u32>,
+}
+
+/// An entry of `targets.components`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ComponentTarget {
+    /// Deliveries to apps.
+    pub inbound: TargetPolicies,
+    /// Calls to the backend.
+    pub outbound: TargetPolicies,
+}
+
+/// An entry of `targets.actors`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ActorTarget {
+    /// For calls to actors of the type.
+    pub policies: TargetPolicies,
+    /// What has a circuit breaker of its own; set if there is a circuit breaker.
+    pub circuit_breaker_scope: Option<CircuitBreakerScope>,
+    /// `circuitBreakerCacheSize`
+    pub circuit_breakers_max: Option<u32>,
+}
+
+/// What has a circuit breaker of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CircuitBreakerScope {
+    /// The type.
+    Type,
+    /// Each actor.
+    Id,
+    /// Both.
+    Both,
+}
+
+/// When a target is left alone because it keeps failing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CircuitBreakerPolicy {
+    /// `maxRequests`: attempts that a half-open breaker lets through at the same time, and successes that close it.
+    pub max_requests: u32,
+    /// `interval`: how often a closed breaker forgets what it has counted; zero: never.
+    pub interval: Duration,
+    /// `timeout`: how long an open breaker lets nothing through.
+    pub timeout: Duration,
+    /// `trip`: the CEL expression that opens the breaker; absent: Dapr's `consecutiveFailures > 5`.
+    pub trip: Option<String>,
+}
+
+impl CircuitBreakerPolicy {
+    /// Names that `trip` may use, each a count since the breaker last forgot.
+    pub const COUNTS: [&str; 5] = [
+        "requests",
+        "totalSuccesses",
+        "totalFailures",
+        "consecutiveSuccesses",
+        "consecutiveFailures",
+    ];
+}
+
+/// As in Dapr: 1 request at a time, an interval without end, 60 s, more than 5 failures in a row.
+impl Default for CircuitBreakerPolicy {
+    fn default() -> Self {
+        Self {
+            max_requests: 1,
+            interval: Duration::ZERO,
+            timeout: Duration::from_secs(60),
+            trip: None,
+        }
+    }
 }
 
 /// When to try again.
@@ -104,6 +179,15 @@ pub struct RetryPolicy {
     pub matching: Option<Matching>,
 }
 
+impl RetryPolicy {
+    /// The policy that Dapr brings along under a name, such as `DaprBuiltInServiceRetries`.
+    #[must_use]
+    pub fn built_in(name: &str) -> Option<Self> {
+        policies::built_in(name)
+    }
+}
+
+/// As in Dapr: every 5 s, without end, after every failure.
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {

@@ -2,7 +2,7 @@
 
 use crate::{
     App, AppId, Component, Configuration, Diagnostic, HttpEndpoint, Namespace, Resiliency,
-    RetryPolicy, Severity, Subscription,
+    Severity, Subscription,
 };
 use std::path::PathBuf;
 
@@ -95,30 +95,5 @@ impl Resources {
             Some(name) => own.find(|configuration| &configuration.name == name),
             None => own.find(|configuration| configuration.by_default),
         }
-    }
-
-    /// The retry of deliveries from a pub/sub backend to an app. A document that names the backend wins over one that
-    /// only has default policies.
-    #[must_use]
-    pub fn inbound_retry(
-        &self,
-        namespace: &Namespace,
-        app: &AppId,
-        pubsub: &str,
-    ) -> Option<&RetryPolicy> {
-        let mut documents: Vec<&Resiliency> = self
-            .resiliencies
-            .iter()
-            .filter(|document| &document.namespace == namespace)
-            .filter(|document| document.scopes.is_empty() || document.scopes.contains(app))
-            .collect();
-        documents.sort_by_key(|document| !document.targeted.iter().any(|name| name == pubsub));
-        let first = documents.first()?;
-        if first.targeted.iter().any(|name| name == pubsub) {
-            return first.inbound_retry(pubsub);
-        }
-        documents
-            .iter()
-            .find_map(|document| document.inbound_retry(pubsub))
     }
 }

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 use berth_resources::{
-    Access, Backoff, ByteSize, Configuration, LoadOptions, Loaded, MetadataValue, Resources,
-    RetryPolicy, Scheme, Source, load,
+    Access, Backoff, ByteSize, CircuitBreakerScope, Configuration, LoadOptions, Loaded,
+    MetadataValue, Resources, RetryPolicy, Scheme, Source, TargetPolicies, load,
 };
 use std::{fs, path::Path, time::Duration};
 use tempfile::TempDir;
@@ -73,7 +73,6 @@ fn the_documents_of_dapr_load_unchanged() {
     assert_eq!(
         findings(&loaded, Path::new("tests/valid/dapr")),
         [
-            "resiliency.yaml:2:1: warning: resiliency is not applied yet, except inbound retries of pub/sub components",
             "resiliency.yaml:19:5: warning: `spec.targets.services` is an old name, today's is `apps`",
             "resiliency.yaml:21:9: warning: an app has no `outbound`: its policies stand directly below its name",
         ]
@@ -188,35 +187,80 @@ fn both_versions_of_a_subscription_are_read() {
 }
 
 #[test]
-fn an_inbound_retry_is_the_own_one_or_the_most_specific_default() {
+fn a_resiliency_document_is_read_with_every_policy_and_target() {
     let resources = valid("resiliency.yaml");
     let resiliency = &resources.resiliencies[0];
-    let own = resiliency.inbound_retry("pubsub").unwrap();
+    let (orders, own) = &resiliency.apps[0];
+    assert_eq!(orders.as_str(), "orders");
+    assert_eq!(own.policies.timeout, Some(Duration::from_millis(500)));
+    assert_eq!(own.circuit_breakers_max, Some(10));
+    let built_in = own.policies.retry.as_ref().unwrap();
     assert_eq!(
-        (own.max_retries, &own.backoff),
+        (built_in.max_retries, &built_in.backoff),
+        (Some(3), &Backoff::Constant(Duration::from_secs(1)))
+    );
+    let breaker = own.policies.circuit_breaker.as_ref().unwrap();
+    assert_eq!(breaker.trip.as_deref(), Some("consecutiveFailures >= 5"));
+    assert_eq!(
+        (breaker.max_requests, breaker.interval, breaker.timeout),
+        (1, Duration::from_secs(8), Duration::from_secs(45))
+    );
+    let (pubsub, own) = &resiliency.components[0];
+    assert_eq!(pubsub, "pubsub");
+    let forever = own.inbound.retry.as_ref().unwrap();
+    assert_eq!(
+        (forever.max_retries, &forever.backoff),
         (None, &RetryPolicy::default().backoff)
     );
-    let matching = own.matching.as_ref().unwrap();
+    let matching = forever.matching.as_ref().unwrap();
     assert!(matching.http_status(503) && !matching.http_status(404));
     assert!(matching.grpc_code(14) && !matching.grpc_code(2));
-    // Its entry has no inbound retry, and keeps the defaults away.
-    assert_eq!(resiliency.inbound_retry("quiet"), None);
-    let default = resiliency.inbound_retry("other").unwrap();
+    assert_eq!(own.outbound.retry.as_ref().unwrap().max_retries, Some(1));
+    let (quiet, own) = &resiliency.components[1];
     assert_eq!(
-        default.backoff,
-        Backoff::Exponential {
-            max_interval: Duration::from_secs(15)
-        }
+        (quiet.as_str(), &own.inbound),
+        ("quiet", &TargetPolicies::default())
     );
-    let (namespace, orders) = (Default::default(), "orders".parse().unwrap());
+    let (cart, own) = &resiliency.actors[0];
     assert_eq!(
-        resources.inbound_retry(&namespace, &orders, "other"),
-        Some(default)
+        (cart.as_str(), own.circuit_breaker_scope),
+        ("cart", Some(CircuitBreakerScope::Type))
     );
+    let defaults = &resiliency.policies.retries;
+    assert_eq!(defaults[0].0, "DefaultRetryPolicy");
+    let (orders, stock) = ("orders".parse().unwrap(), "stock".parse().unwrap());
+    assert!(resiliency.applies_to(&orders) && !resiliency.applies_to(&stock));
+}
+
+#[test]
+fn services_and_directions_of_an_app_mean_apps() {
+    let folder = TempDir::new().unwrap();
+    let text = "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: { name: old }\nspec:\n  policies:\n    \
+                timeouts: { a: 1s, b: 2s }\n    retries: { r: {} }\n  targets:\n    apps:\n      \
+                stock: { timeout: a }\n    services:\n      stock: { timeout: b }\n      \
+                carts: { timeout: a, outbound: { timeout: b, retry: r } }\n";
+    write(&folder, &[("old.yaml", text)]);
+    let loaded = load_all(&[dir(folder.path())]);
     assert_eq!(
-        resources.inbound_retry(&namespace, &"stock".parse().unwrap(), "other"),
-        None
+        findings(&loaded, folder.path()),
+        [
+            "old.yaml:11:5: warning: `spec.targets.services` is an old name, today's is `apps`",
+            "old.yaml:13:28: warning: an app has no `outbound`: its policies stand directly below its name",
+        ]
     );
+    let apps: Vec<_> = loaded.resources.resiliencies[0]
+        .apps
+        .iter()
+        .map(|(name, own)| {
+            let policies = &own.policies;
+            (
+                name.as_str(),
+                policies.timeout.unwrap().as_secs(),
+                policies.retry.is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(apps, [("carts", 1, true), ("stock", 1, false)]);
 }
 
 #[test]

@@ -118,7 +118,9 @@ async fn invoke(
         })),
         Err(InvokeError::NotFound(_)) => Err(Error::DestinationNotFound),
         Err(InvokeError::Denied(_)) => Err(Error::HttpRequestDenied),
-        Err(InvokeError::Unavailable(_)) => Err(Error::DestinationUnavailable),
+        Err(InvokeError::Undelivered(_) | InvokeError::Unavailable(_)) => {
+            Err(Error::DestinationUnavailable)
+        }
         Err(InvokeError::Timeout(_)) => Err(Error::ConnectionReadTimeout),
         Err(InvokeError::TooLarge(_)) => Err(Error::HttpRequestBodySize(None)),
         Err(error) => Err(Error::InternalError(Some(error.to_string()))),

@@ -339,6 +339,10 @@ impl Invoke for Runtime {
                     Failure::NoHttp => InvokeError::NotFound(text),
                     Failure::RequestBody | Failure::ResponseBody => InvokeError::TooLarge(text),
                     Failure::BadRequest(_) => InvokeError::Invalid(text),
+                    // No instance has begun with it.
+                    Failure::Overloaded | Failure::Draining | Failure::Instantiation(_) => {
+                        InvokeError::Undelivered(text)
+                    }
                     _ => InvokeError::Unavailable(text),
                 }
             })

@@ -22,7 +22,13 @@ const TOP: [&str; 12] = [
 ];
 
 /// Crates that compile without wasmtime, so that what they hold is tested in seconds.
-const WITHOUT_WASMTIME: [&str; 3] = ["berth-resources", "berth-blocks", "berth-drivers"];
+const WITHOUT_WASMTIME: [&str; 4] = [
+    "berth-resources",
+    "berth-resiliency",
+    "berth-blocks",
+    "berth-drivers",
+    "berth-workflow",
+];
 
 /// Checks every rule.
 pub fn run() -> Result<()> {

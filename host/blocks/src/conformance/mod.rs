@@ -12,6 +12,7 @@
 pub mod pubsub;
 pub mod secrets;
 pub mod state;
+pub mod workflow;
 
 use futures::future::BoxFuture;
 use std::{any::Any, future::Future, sync::Arc, time::Duration};
@@ -204,6 +205,48 @@ macro_rules! secrets_conformance {
             a_secret_has_one_field_under_its_name,
             an_unknown_secret_is_not_found,
             a_bulk_read_shows_every_secret,
+        }
+    };
+}
+
+/// The suite of workflow stores: `workflow_conformance!(sqlite: open_for_test)`, where `open_for_test` is an async
+/// function that gives a `Subject<dyn WorkflowStore>`.
+#[macro_export]
+macro_rules! workflow_conformance {
+    ($name:ident: $open:ident) => {
+        $crate::conformance_tests! { workflow, $name, $open:
+            it_answers_a_ping,
+            an_instance_is_created_once,
+            concurrent_creations_have_one_winner,
+            an_ended_instance_makes_room_if_it_may,
+            a_commit_applies_everything,
+            a_stale_commit_changes_nothing,
+            concurrent_commits_have_one_winner,
+            continuing_as_new_begins_an_empty_history,
+            a_child_whose_id_is_taken_is_refused,
+            an_ended_instance_is_final,
+            a_purge_leaves_nothing,
+            retention_purges_what_has_expired,
+            what_was_committed_survives_a_restart,
+            ready_instances_are_claimed_in_order,
+            hosts_claim_different_instances,
+            an_instance_is_taken_over_when_the_lease_ends,
+            a_renewed_lease_keeps_all_instances,
+            a_host_that_leaves_frees_its_instances,
+            a_released_instance_is_ready_again_in_time,
+            a_host_can_ask_what_it_owns,
+            stalled_instances_wait_for_other_code,
+            messages_come_in_order_and_are_consumed,
+            a_message_id_counts_once,
+            a_message_to_nobody_is_refused,
+            a_release_sees_messages_that_came_meanwhile,
+            tasks_are_claimed_by_app_and_time,
+            a_finished_task_tells_its_instance,
+            a_task_comes_again_when_its_claim_ends,
+            a_task_can_be_replaced_and_dropped,
+            a_list_shows_what_matches,
+            pages_show_every_instance_once,
+            the_code_that_instances_need_is_known,
         }
     };
 }

@@ -5,9 +5,10 @@
 
 use super::{Deliver, Delivery, DeliveryOutcome, PlannedSubscription};
 use crate::invocation::Target;
+use berth_resiliency::{Late, attempt};
 use berth_resources::BulkSettings;
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -39,9 +40,12 @@ struct Batch {
 #[derive(Default)]
 struct Gathered {
     deliveries: Vec<Delivery>,
-    answers: Vec<oneshot::Sender<DeliveryOutcome>>,
+    answers: Vec<oneshot::Sender<Answer>>,
     bytes: u64,
 }
+
+/// How the delivery of one message ended, if it ended in time.
+type Answer = Result<DeliveryOutcome, Late>;
 
 impl Batches {
     /// `None`: the subscription wants its messages one by one.
@@ -62,30 +66,27 @@ impl Batches {
         })
     }
 
-    /// Delivers one message with others of its route, and says how this one ended.
-    pub(super) async fn deliver(&self, delivery: Delivery) -> DeliveryOutcome {
+    /// Delivers one message with others of its route, and says how this one ended. The call may take `timeout`; the time
+    /// in which messages gather is not part of it.
+    pub(super) async fn deliver(&self, delivery: Delivery, timeout: Option<Duration>) -> Answer {
         // What failed before travels alone: if it breaks its handler, it takes no other with it.
         if delivery.attempt > 1 {
             let _place = self.places.acquire().await;
-            let mut outcomes = self.call(vec![delivery]).await;
-            return outcomes.pop().unwrap_or_else(unanswered);
+            let mut outcomes = self.call(vec![delivery], timeout).await?;
+            return Ok(outcomes.pop().unwrap_or_else(unanswered));
         }
         let route = delivery.route.clone();
         let (answer, outcome) = oneshot::channel();
         let begun = self.join(delivery, answer);
         if let Some(batch) = begun {
-            self.carry_out(&batch, &route).await;
+            self.carry_out(&batch, &route, timeout).await;
         }
         // Whoever carried it out is gone only when the subscription is cut off: the message goes back as it is.
-        outcome.await.unwrap_or(DeliveryOutcome::Busy)
+        outcome.await.unwrap_or(Ok(DeliveryOutcome::Busy))
     }
 
     /// Adds a message to the batch of its route; gives the batch if it is a new one, to be carried out.
-    fn join(
-        &self,
-        delivery: Delivery,
-        answer: oneshot::Sender<DeliveryOutcome>,
-    ) -> Option<Arc<Batch>> {
+    fn join(&self, delivery: Delivery, answer: oneshot::Sender<Answer>) -> Option<Arc<Batch>> {
         let mut open = self.open.lock();
         let route = delivery.route.clone();
         let bytes = size(&delivery);
@@ -113,7 +114,7 @@ impl Batches {
         known.is_none().then_some(batch)
     }
 
-    async fn carry_out(&self, batch: &Arc<Batch>, route: &Arc<str>) {
+    async fn carry_out(&self, batch: &Arc<Batch>, route: &Arc<str>, timeout: Option<Duration>) {
         tokio::select! {
             () = batch.full.cancelled() => {}
             () = self.stop.cancelled() => {}
@@ -126,7 +127,10 @@ impl Batches {
             answers,
             ..
         } = self.close(batch, route);
-        let outcomes = self.call(deliveries).await;
+        let outcomes = match self.call(deliveries, timeout).await {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(late) => vec![Err(late); answers.len()],
+        };
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             // Whoever asked may have been told to hand its message back.
             let _ = answer.send(outcome);
@@ -143,11 +147,16 @@ impl Batches {
     }
 
     /// One call; as many outcomes as messages.
-    async fn call(&self, batch: Vec<Delivery>) -> Vec<DeliveryOutcome> {
+    async fn call(
+        &self,
+        batch: Vec<Delivery>,
+        timeout: Option<Duration>,
+    ) -> Result<Vec<DeliveryOutcome>, Late> {
         let count = batch.len();
-        let mut outcomes = self.deliver.deliver_batch(&self.target, batch).await;
+        let call = self.deliver.deliver_batch(&self.target, batch);
+        let mut outcomes = attempt(call, timeout, None).await?;
         outcomes.resize_with(count, unanswered);
-        outcomes
+        Ok(outcomes)
     }
 }
 

@@ -83,10 +83,8 @@ pub(super) async fn publish(
         ..letter
     };
     let deadline = Instant::now() + BUDGET;
-    call(&grant.calls, Operation::DeadLetter, deadline, async {
-        grant.broker()?.publish(letter).await
-    })
-    .await
+    let publish = |letter| async { grant.broker()?.publish(letter).await };
+    call(grant, Operation::DeadLetter, deadline, letter, publish).await
 }
 
 /// Where a dead letter came from.

@@ -3,7 +3,7 @@
 use super::{
     Deliver, PlannedSubscription, RunningSubscription,
     routes::Routes,
-    subscriber::{Progress, Source, Subscriber},
+    subscriber::{Progress, Received, Source, Subscriber},
 };
 use crate::{Blocks, backend::Block, invocation::Target, pubsub::PubSubError, scopes::TopicUse};
 use parking_lot::Mutex;
@@ -118,7 +118,18 @@ impl Deliveries {
     fn start(&self, plan: PlannedSubscription, source: Result<Source, String>) -> Running {
         let progress = Arc::new(Progress::default());
         let stop = CancellationToken::new();
-        match subscriber(&self.deliver, &plan, &source, &progress, &stop) {
+        let received = received(&plan, &source);
+        let subscriber = received.map(|received| {
+            Subscriber::new(
+                self.blocks.clone(),
+                self.deliver.clone(),
+                plan.clone(),
+                received,
+                progress.clone(),
+                stop.clone(),
+            )
+        });
+        match subscriber {
             Ok(subscriber) => drop(self.tasks.spawn(subscriber.run())),
             Err(reason) => {
                 warn(&plan, &format!("does not run: {reason}"));
@@ -150,25 +161,15 @@ impl Deliveries {
     }
 }
 
-fn subscriber(
-    deliver: &Arc<dyn Deliver>,
+fn received(
     plan: &PlannedSubscription,
     source: &Result<Source, String>,
-    progress: &Arc<Progress>,
-    stop: &CancellationToken,
-) -> Result<Subscriber, String> {
-    let source = source.clone()?;
-    let routes = Routes::compile(&plan.subscription)?;
-    let raw = crate::cloudevents::is_raw(&plan.subscription.metadata)?;
-    Ok(Subscriber::new(
-        deliver.clone(),
-        plan.clone(),
-        source,
-        routes,
-        raw,
-        progress.clone(),
-        stop.clone(),
-    ))
+) -> Result<Received, String> {
+    Ok(Received {
+        source: source.clone()?,
+        routes: Routes::compile(&plan.subscription)?,
+        raw: crate::cloudevents::is_raw(&plan.subscription.metadata)?,
+    })
 }
 
 impl Running {

@@ -2,20 +2,24 @@
 
 use super::{
     Deliver, Delivery, DeliveryOutcome, PlannedSubscription,
-    backoff::{Pauses, release_delay},
+    attempts::Attempts,
     batches::Batches,
     dead_letter::{self, Death},
+    delays::release_delay,
     routes::Routes,
-    subscriber::Source,
+    subscriber::{Received, Source},
 };
 use crate::{
+    Blocks,
+    backend::Block,
     cloudevents::{CloudEvent, from_binary},
-    pubsub::{Attempt, InboundMessage, Lease},
+    pubsub::{Attempt, InboundMessage, Lease, PubSubError},
 };
-use berth_resources::RetryPolicy;
+use berth_resiliency::{Late, Policy, Refusal, attempt};
 use bytes::Bytes;
 use metrics::counter;
 use std::{
+    ops::RangeInclusive,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -28,8 +32,12 @@ use tracing::Instrument;
 /// How long the broker keeps a message back that the app had no room for.
 const BUSY_DELAY: Duration = Duration::from_millis(200);
 
+/// How long the broker keeps a message back at most, and at least, that a circuit breaker keeps from the app.
+const REFUSED_DELAY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+
 /// Everything that the messages of one subscription share.
 pub(super) struct Handling {
+    blocks: Blocks,
     deliver: Arc<dyn Deliver>,
     /// The way to the app of messages that share a call.
     batches: Option<Batches>,
@@ -72,14 +80,19 @@ impl Verdict {
 
 impl Handling {
     pub(super) fn new(
+        blocks: Blocks,
         deliver: Arc<dyn Deliver>,
         plan: PlannedSubscription,
-        source: Source,
-        routes: Routes,
-        raw: bool,
+        received: Received,
         stop: CancellationToken,
     ) -> Self {
+        let Received {
+            source,
+            routes,
+            raw,
+        } = received;
         Self {
+            blocks,
             batches: Batches::of(&plan, &deliver, &stop),
             deliver,
             pubsub: plan.subscription.pubsub.as_str().into(),
@@ -195,28 +208,36 @@ impl Handling {
 
     /// Delivers until the app is done with it or the policy ends.
     async fn attempt(&self, mut delivery: Delivery, lost: &AtomicBool) -> Verdict {
-        let policy = self.plan.retry.as_ref();
-        let mut pauses = policy.map(Pauses::new);
+        let policy = self.policy();
+        let mut attempts = Attempts::new(policy.as_deref());
         loop {
-            let attempts = delivery.attempt;
-            let reason = match self.deliver(delivery.clone()).await {
-                DeliveryOutcome::Success => return Verdict::Done,
-                DeliveryOutcome::Drop(reason) => {
-                    return Verdict::Dropped(Death { reason, attempts });
-                }
-                DeliveryOutcome::Busy => return Verdict::HandBack(BUSY_DELAY, Attempt::NotCounted),
-                DeliveryOutcome::Failed { status, reason } if !is_retried(policy, status) => {
-                    return Verdict::Failed(Death { reason, attempts });
-                }
-                DeliveryOutcome::Failed { reason, .. } | DeliveryOutcome::Retry(reason) => reason,
+            let number = delivery.attempt;
+            let death = |reason| Death {
+                reason,
+                attempts: number,
             };
-            let pause = pauses
-                .as_mut()
-                .and_then(|pauses| pauses.next(rand::random()));
+            let permit = match attempts.admit() {
+                Ok(permit) => permit,
+                Err(refusal) => return self.refused(refusal, attempts, number),
+            };
+            let timeout = policy.as_deref().and_then(Policy::timeout);
+            let answer = self.deliver(delivery.clone(), timeout).await;
+            let pause = attempts.ended(permit, &answer);
+            let reason = match answer {
+                Ok(DeliveryOutcome::Success) => return Verdict::Done,
+                Ok(DeliveryOutcome::Drop(reason)) => return Verdict::Dropped(death(reason)),
+                Ok(DeliveryOutcome::Busy) => {
+                    return Verdict::HandBack(BUSY_DELAY, Attempt::NotCounted);
+                }
+                Ok(DeliveryOutcome::Failed { reason, .. } | DeliveryOutcome::Retry(reason)) => {
+                    reason
+                }
+                Err(late) => late.to_string(),
+            };
             let Some(pause) = pause else {
-                return Verdict::Failed(Death { reason, attempts });
+                return Verdict::Failed(death(reason));
             };
-            self.log_retry(&reason, attempts, pause);
+            self.log_retry(&reason, number, pause);
             // A subscription that stops leaves further attempts to whoever gets the message next.
             if self
                 .stop
@@ -227,11 +248,44 @@ impl Handling {
             {
                 return Verdict::HandBack(pause, Attempt::Counted);
             }
-            delivery.attempt = attempts.saturating_add(1);
+            delivery.attempt = number.saturating_add(1);
         }
     }
 
-    async fn deliver(&self, delivery: Delivery) -> DeliveryOutcome {
+    /// The inbound policy of this moment: a changed document counts from the next message, and no subscription begins
+    /// anew for it.
+    fn policy(&self) -> Option<Arc<Policy>> {
+        let target = &self.plan.target;
+        let (namespace, app) = (&target.namespace, &target.app);
+        let grant = self
+            .blocks
+            .grant::<PubSubError>(namespace, app, Block::PubSub, &self.pubsub);
+        // A backend that is just going leaves the policy that it had.
+        grant.as_ref().unwrap_or(&self.source.grant).inbound.clone()
+    }
+
+    /// What becomes of a message that the circuit breaker keeps from the app. One that failed before has had its chance,
+    /// as in Dapr; one that was never tried goes back until the breaker lets it through, so that an app that is down for
+    /// a minute does not bury all that comes meanwhile.
+    fn refused(&self, refusal: Refusal, attempts: Attempts<'_>, number: u32) -> Verdict {
+        if let Some(tried) = attempts.tried(refusal) {
+            return Verdict::Failed(Death {
+                reason: tried,
+                attempts: number.saturating_sub(1),
+            });
+        }
+        let delay = match refusal {
+            Refusal::Open(rest) => rest.clamp(*REFUSED_DELAY.start(), *REFUSED_DELAY.end()),
+            Refusal::HalfOpen => *REFUSED_DELAY.start(),
+        };
+        Verdict::HandBack(delay, Attempt::NotCounted)
+    }
+
+    async fn deliver(
+        &self,
+        delivery: Delivery,
+        timeout: Option<Duration>,
+    ) -> Result<DeliveryOutcome, Late> {
         let target = &self.plan.target;
         let span = tracing::debug_span!(
             target: "berth::calls",
@@ -245,8 +299,8 @@ impl Handling {
         );
         let delivered = async {
             match &self.batches {
-                Some(batches) => batches.deliver(delivery).await,
-                None => self.deliver.deliver(target, delivery).await,
+                Some(batches) => batches.deliver(delivery, timeout).await,
+                None => attempt(self.deliver.deliver(target, delivery), timeout, None).await,
             }
         };
         delivered.instrument(span).await
@@ -345,11 +399,6 @@ enum Buried {
     Refused,
     /// There is none.
     NoTopic,
-}
-
-fn is_retried(policy: Option<&RetryPolicy>, status: u16) -> bool {
-    let matching = policy.and_then(|policy| policy.matching.as_ref());
-    matching.is_none_or(|matching| matching.http_status(status))
 }
 
 /// Extends the lease for as long as it is polled. Never ends.

@@ -2,16 +2,18 @@
 //!
 //! ```text
 //! Deliveries::reconcile ──▶ subscriber (one task per subscription): receive
-//!     ──▶ handling (one task per message): read ──▶ routes ──▶ Deliver (a guest) ──▶ backoff ──▶ Deliver ...
+//!     ──▶ handling (one task per message): read ──▶ routes ──▶ Deliver (a guest) ──▶ pause ──▶ Deliver ...
 //!                                              with `bulkSubscribe`: └──▶ batches ──▶ Deliver (many messages, one call)
 //!         ──▶ acknowledge, dead letter or release
 //! ```
 //!
-//! A message is acknowledged only after the guest's success, or after the broker took its dead letter.
+//! A message is acknowledged only after the guest's success, or after the broker took its dead letter. When it is
+//! delivered again, and how long its handler may take, is what the inbound policy of its backend says at that moment.
 
-mod backoff;
+mod attempts;
 mod batches;
 pub mod dead_letter;
+mod delays;
 mod deliveries;
 mod handling;
 mod routes;
@@ -24,7 +26,7 @@ pub use deliveries::{DRAIN_TIMEOUT, Deliveries};
 
 use crate::{CloudEvent, invocation::Target};
 use async_trait::async_trait;
-use berth_resources::{RetryPolicy, Subscription};
+use berth_resources::Subscription;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -91,8 +93,6 @@ pub struct PlannedSubscription {
     pub target: Target,
     /// What it subscribes to.
     pub subscription: Subscription,
-    /// The inbound retry policy that applies.
-    pub retry: Option<RetryPolicy>,
     /// Most calls that the app handles at the same time.
     pub concurrency: usize,
     /// Most bytes that one call may bring it.

@@ -1,10 +1,11 @@
 //! One subscription: fetches messages and has as many handled at once as its app allows.
 
 use super::{
-    DRAIN_TIMEOUT, Deliver, PlannedSubscription, backoff::reconnect_delay, handling::Handling,
+    DRAIN_TIMEOUT, Deliver, PlannedSubscription, delays::reconnect_delay, handling::Handling,
     routes::Routes,
 };
 use crate::{
+    Blocks,
     backend::Grant,
     pubsub::{Consumer, InboundMessage, PubSubError, SubscribeRequest},
 };
@@ -40,6 +41,14 @@ impl Source {
     }
 }
 
+/// What is known of the messages of a subscription before they come.
+pub(super) struct Received {
+    pub(super) source: Source,
+    pub(super) routes: Routes,
+    /// They are payloads without an envelope.
+    pub(super) raw: bool,
+}
+
 /// How a subscription does, for those who look at it from outside.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -62,17 +71,16 @@ pub(super) struct Subscriber {
 
 impl Subscriber {
     pub(super) fn new(
+        blocks: Blocks,
         deliver: Arc<dyn Deliver>,
         plan: PlannedSubscription,
-        source: Source,
-        routes: Routes,
-        raw: bool,
+        received: Received,
         progress: Arc<Progress>,
         stop: CancellationToken,
     ) -> Self {
         let messages_max = plan.messages_max();
         let metadata = plan.subscription.metadata.clone();
-        let handling = Handling::new(deliver, plan, source, routes, raw, stop.clone());
+        let handling = Handling::new(blocks, deliver, plan, received, stop.clone());
         Self {
             handling: Arc::new(handling),
             messages_max,

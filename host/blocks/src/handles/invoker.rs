@@ -3,8 +3,10 @@
 use crate::{
     Blocks, Caller,
     invocation::{Body, InvokeError, Target},
-    pipeline::{Operation, call},
+    pipeline::{ByAnswer, Call, Operation, Subject},
+    replay::Replay,
 };
+use berth_resiliency::Endpoint;
 use std::sync::Arc;
 
 /// Calls to other apps for one caller.
@@ -22,6 +24,9 @@ impl Invoker {
     /// Sends a request to an app, `name` or `name.namespace`. The answer's body may still stream after the deadline
     /// of this call, which ends with the head.
     ///
+    /// A body that streams is kept for another attempt while it is small; a request whose body was not kept whole is
+    /// sent once, whatever the policy says.
+    ///
     /// # Errors
     /// Why the request was not delivered; an answer of the app is never an error.
     pub async fn invoke(
@@ -30,15 +35,31 @@ impl Invoker {
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, InvokeError> {
         let caller = &self.caller;
-        let calls = self.blocks.invocations(&caller.namespace, &caller.app);
-        call(&calls, Operation::Invoke, caller.deadline, async {
-            let target = self.target(app_id)?;
+        let invocations = self.blocks.invocations(&caller.namespace, &caller.app);
+        let target = self.target(app_id);
+        let known = target.as_ref().ok();
+        let policy = known.and_then(|target| invocations.policies.of(&target.app));
+        // As in Dapr each method of an app has a circuit breaker of its own.
+        let endpoint = match (policy, known) {
+            (Some(policy), Some(target)) => policy.endpoint((&target.app, request.uri().path())),
+            _ => Endpoint::WHOLE,
+        };
+        let call = Call {
+            calls: &invocations.calls,
+            subject: known.map_or(Subject::NoApp, Subject::App),
+            operation: Operation::Invoke,
+            deadline: caller.deadline,
+            policy: policy.map(AsRef::as_ref),
+            endpoint,
+        };
+        let send = |request: Replay| async {
+            let target = target.as_ref().map_err(Clone::clone)?;
             let invoke = self.blocks.invoke().ok_or_else(|| {
-                InvokeError::Unavailable("invocation is not connected yet".to_owned())
+                InvokeError::Undelivered("invocation is not connected yet".to_owned())
             })?;
-            invoke.invoke(caller, &target, request).await
-        })
-        .await
+            invoke.invoke(caller, target, request.into_request()).await
+        };
+        call.run(Replay::from(request), send, &ByAnswer).await
     }
 
     /// Which app is meant, if the caller may call it.

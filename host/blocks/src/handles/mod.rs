@@ -2,6 +2,7 @@
 //! call, so that a hot swap takes effect; every call runs through the pipeline.
 
 mod invoker;
+mod pending;
 mod publisher;
 mod secrets;
 mod state;

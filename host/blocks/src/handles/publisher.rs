@@ -1,12 +1,13 @@
 //! Publishing as doors call it.
 
+use super::pending::Pending;
 use crate::{
     Blocks, Caller,
     backend::{Block, Grant},
     cloudevents::{Envelope, is_raw},
     limits::{BATCH_ITEMS_MAX, MESSAGE_BYTES_MAX, TOPIC_BYTES_MAX},
     pipeline::{Operation, call},
-    pubsub::{OutboundMessage, PubSub, PubSubError},
+    pubsub::{OutboundMessage, PubSubError},
     scopes::TopicUse,
 };
 use bytes::Bytes;
@@ -45,6 +46,15 @@ pub struct BulkMessage {
     pub metadata: Vec<(String, String)>,
 }
 
+/// The messages of one call.
+#[derive(Default)]
+struct Separated {
+    /// Of those that are sent.
+    ids: Vec<String>,
+    sent: Vec<OutboundMessage>,
+    refused: Vec<(String, PubSubError)>,
+}
+
 /// A pub/sub backend to publish to, for one caller.
 #[derive(Clone)]
 pub struct Publisher {
@@ -80,14 +90,12 @@ impl Publisher {
         message: Message,
         options: PublishOptions,
     ) -> Result<(), PubSubError> {
-        self.run(Operation::Publish, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let broker = &**grant.broker()?;
-            check_topic(grant, topic)?;
-            let message = self.outbound(grant, broker, topic, message, options)?;
-            broker.publish(message).await
-        })
-        .await
+        let grant = self.grant()?;
+        let message = check_topic(&grant, topic)
+            .and_then(|()| self.outbound(&grant, topic, message, options));
+        let publish =
+            |grant: Arc<Grant>, message| async move { grant.broker()?.publish(message).await };
+        self.run(&grant, Operation::Publish, message, publish).await
     }
 
     /// Publishes many messages, each on its own. Returns those that failed.
@@ -100,38 +108,59 @@ impl Publisher {
         messages: Vec<BulkMessage>,
         options: PublishOptions,
     ) -> Result<Vec<(String, PubSubError)>, PubSubError> {
-        self.run(Operation::BulkPublish, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let broker = &**grant.broker()?;
-            check_topic(grant, topic)?;
-            check_entries(&messages)?;
-            let (mut ids, mut sent, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-            for entry in messages {
-                let options = overridden(&options, entry.metadata);
-                match self.outbound(grant, broker, topic, entry.message, options) {
-                    Ok(message) => {
-                        ids.push(entry.entry_id);
-                        sent.push(message);
-                    }
-                    Err(error) => failed.push((entry.entry_id, error)),
+        let grant = self.grant()?;
+        let mut separated = self.separated(&grant, topic, messages, &options);
+        let pending = match &mut separated {
+            Ok(own) => Ok(Pending::new(&grant, std::mem::take(&mut own.sent))),
+            Err(error) => Err(error.clone()),
+        };
+        let publish = |grant: Arc<Grant>, pending: Pending<_, (), _>| async move {
+            let (places, messages) = pending.take();
+            if messages.is_empty() {
+                return Ok(());
+            }
+            let answers = grant.broker()?.bulk_publish(messages).await;
+            pending.settle(&places, answers)
+        };
+        let ended = self
+            .run(&grant, Operation::BulkPublish, pending.clone(), publish)
+            .await;
+        let (Ok(separated), Ok(pending)) = (separated, pending) else {
+            return ended.map(|()| Vec::new());
+        };
+        let answers = separated.ids.into_iter().zip(pending.finish(ended)?);
+        let failed = answers.filter_map(|(id, answer)| answer.err().map(|error| (id, error)));
+        Ok(separated.refused.into_iter().chain(failed).collect())
+    }
+
+    /// Messages that go to the broker, and those that do not.
+    fn separated(
+        &self,
+        grant: &Grant,
+        topic: &str,
+        messages: Vec<BulkMessage>,
+        options: &PublishOptions,
+    ) -> Result<Separated, PubSubError> {
+        check_topic(grant, topic)?;
+        check_entries(&messages)?;
+        let mut separated = Separated::default();
+        for entry in messages {
+            let options = overridden(options, entry.metadata);
+            match self.outbound(grant, topic, entry.message, options) {
+                Ok(message) => {
+                    separated.ids.push(entry.entry_id);
+                    separated.sent.push(message);
                 }
+                Err(error) => separated.refused.push((entry.entry_id, error)),
             }
-            if !sent.is_empty() {
-                let answers = ids.into_iter().zip(broker.bulk_publish(sent).await);
-                failed.extend(
-                    answers.filter_map(|(id, answer)| answer.err().map(|error| (id, error))),
-                );
-            }
-            Ok(failed)
-        })
-        .await
+        }
+        Ok(separated)
     }
 
     /// The message as it goes over the wire.
     fn outbound(
         &self,
         grant: &Grant,
-        broker: &dyn PubSub,
         topic: &str,
         message: Message,
         mut options: PublishOptions,
@@ -142,6 +171,7 @@ impl Publisher {
                 message.data.len()
             )));
         }
+        let broker = grant.broker()?;
         let raw = options.raw || is_raw(&options.metadata).map_err(PubSubError::InvalidMetadata)?;
         let ttl = ttl(&options)?;
         let partition_key = partition_key(&mut options);
@@ -186,23 +216,23 @@ impl Publisher {
         )
     }
 
-    /// The future owns its grant: a closure over borrows could not be proven `Send` by whoever spawns it.
-    async fn run<T, F>(
+    /// Runs one call. What it sends was prepared once, so that every attempt sends the same; `work` is one attempt. Its
+    /// future owns its grant: a closure over borrows could not be proven `Send` by whoever spawns it.
+    fn run<I: Clone, T, F>(
         &self,
+        grant: &Arc<Grant>,
         operation: Operation,
-        work: impl FnOnce(Arc<Grant>) -> F,
-    ) -> Result<T, PubSubError>
+        prepared: Result<I, PubSubError>,
+        work: impl Fn(Arc<Grant>, I) -> F,
+    ) -> impl Future<Output = Result<T, PubSubError>>
     where
         F: Future<Output = Result<T, PubSubError>>,
     {
-        let grant = self.grant()?;
-        call(
-            &grant.calls,
-            operation,
-            self.caller.deadline,
-            work(grant.clone()),
-        )
-        .await
+        let attempt = move |prepared: Result<I, PubSubError>| {
+            let attempt = prepared.map(|input| work(grant.clone(), input));
+            async { attempt?.await }
+        };
+        call(grant, operation, self.caller.deadline, prepared, attempt)
     }
 }
 

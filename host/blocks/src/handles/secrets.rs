@@ -43,20 +43,11 @@ impl Secrets {
         name: &str,
         metadata: Vec<(String, String)>,
     ) -> Result<SecretFields, SecretError> {
-        self.run(Operation::SecretGet, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let store = store(grant)?;
-            check_name(name)?;
-            grant.secrets.check(name).map_err(|rule| {
-                let calls = &grant.calls;
-                SecretError::Denied(format!(
-                    "app \"{}\" may not read secret \"{name}\" of store \"{}\": {rule}",
-                    calls.app, calls.backend
-                ))
-            })?;
-            store.get(name, &metadata).await
-        })
-        .await
+        let grant = self.grant()?;
+        let metadata = &metadata;
+        let get = |grant: Arc<Grant>, ()| async move { store(&grant)?.get(name, metadata).await };
+        self.run(&grant, Operation::SecretGet, may_read(&grant, name), get)
+            .await
     }
 
     /// All secrets that the caller may read.
@@ -67,14 +58,14 @@ impl Secrets {
         &self,
         metadata: Vec<(String, String)>,
     ) -> Result<BTreeMap<String, SecretFields>, SecretError> {
-        self.run(Operation::SecretBulk, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let store = store(grant)?;
-            let mut all = store.bulk(&metadata).await?;
+        let grant = self.grant()?;
+        let metadata = &metadata;
+        let bulk = |grant: Arc<Grant>, ()| async move {
+            let mut all = store(&grant)?.bulk(metadata).await?;
             all.retain(|name, _| grant.secrets.check(name).is_ok());
             Ok(all)
-        })
-        .await
+        };
+        self.run(&grant, Operation::SecretBulk, Ok(()), bulk).await
     }
 
     fn grant(&self) -> Result<Arc<Grant>, SecretError> {
@@ -86,23 +77,23 @@ impl Secrets {
         )
     }
 
-    /// The future owns its grant: a closure over borrows could not be proven `Send` by whoever spawns it.
-    async fn run<T, F>(
+    /// Runs one call. What it sends was prepared once, so that every attempt sends the same; `work` is one attempt. Its
+    /// future owns its grant: a closure over borrows could not be proven `Send` by whoever spawns it.
+    fn run<I: Clone, T, F>(
         &self,
+        grant: &Arc<Grant>,
         operation: Operation,
-        work: impl FnOnce(Arc<Grant>) -> F,
-    ) -> Result<T, SecretError>
+        prepared: Result<I, SecretError>,
+        work: impl Fn(Arc<Grant>, I) -> F,
+    ) -> impl Future<Output = Result<T, SecretError>>
     where
         F: Future<Output = Result<T, SecretError>>,
     {
-        let grant = self.grant()?;
-        call(
-            &grant.calls,
-            operation,
-            self.caller.deadline,
-            work(grant.clone()),
-        )
-        .await
+        let attempt = move |prepared: Result<I, SecretError>| {
+            let attempt = prepared.map(|input| work(grant.clone(), input));
+            async { attempt?.await }
+        };
+        call(grant, operation, self.caller.deadline, prepared, attempt)
     }
 }
 
@@ -114,6 +105,17 @@ fn store(grant: &Grant) -> Result<&dyn SecretStore, SecretError> {
         .and_then(|opened| opened.secrets.as_deref());
     opened.ok_or_else(|| {
         SecretError::Unavailable(format!("\"{}\" serves no secrets", grant.calls.backend))
+    })
+}
+
+fn may_read(grant: &Grant, name: &str) -> Result<(), SecretError> {
+    check_name(name)?;
+    grant.secrets.check(name).map_err(|rule| {
+        let calls = &grant.calls;
+        SecretError::Denied(format!(
+            "app \"{}\" may not read secret \"{name}\" of store \"{}\": {rule}",
+            calls.app, calls.backend
+        ))
     })
 }
 

@@ -2,6 +2,9 @@
 
 mod pubsub;
 mod state;
+mod workflow;
+
+pub use workflow::{InMemoryWorkflows, RowCounts};
 
 use crate::registry::Driver;
 

@@ -2,6 +2,7 @@
 //! but survive the process.
 
 use crate::{
+    memory::InMemoryWorkflows,
     registry::{Driver, OpenContext, OpenError, Opened},
     state::{
         DeleteRequest, Entry, GetOptions, KeyPage, Operation, Precondition, SetRequest,
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -36,7 +38,10 @@ pub(super) fn driver() -> Driver {
 struct InMemoryMetadata {}
 
 async fn open(_: OpenContext, _: InMemoryMetadata) -> Result<Opened, OpenError> {
-    Ok(Opened::state(InMemory::default()))
+    Ok(Opened {
+        workflows: Some(Arc::new(InMemoryWorkflows::default())),
+        ..Opened::state(InMemory::default())
+    })
 }
 
 #[derive(Default)]
@@ -271,7 +276,7 @@ impl StateStore for InMemory {
 
 #[cfg(test)]
 async fn open_for_test() -> crate::conformance::Subject<dyn StateStore> {
-    crate::conformance::Subject::new(std::sync::Arc::new(InMemory::default()))
+    crate::conformance::Subject::new(Arc::new(InMemory::default()))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::{
     registry::{Connections, Registry},
 };
 use berth_resources::{
-    App, AppId, Component, Configuration, Diagnostic, Namespace, Origin, Severity,
+    App, AppId, Component, Configuration, Diagnostic, Namespace, Origin, Resiliency, Severity,
 };
 use std::path::PathBuf;
 
@@ -44,6 +44,8 @@ pub struct OpenPlan {
     pub native: Vec<(Namespace, AppId)>,
     /// For the secret scopes of apps.
     pub configurations: Vec<Configuration>,
+    /// Policies of calls and deliveries.
+    pub resiliencies: Vec<Resiliency>,
 }
 
 impl OpenPlan {
@@ -56,7 +58,7 @@ impl OpenPlan {
 }
 
 /// Opens every backend. With an error among the findings the set must not be used. Backends of `before` whose
-/// document, secrets and files are unchanged stay open and are used again.
+/// document, secrets and files are unchanged stay open and are used again, and so do circuit breakers.
 ///
 /// It expects documents that passed [`check`]; what is wrong nevertheless is reported, not ignored.
 pub async fn open(

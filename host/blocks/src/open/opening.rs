@@ -5,8 +5,13 @@ use crate::{
     backend::{Backend, Backends, Block, Opening as State},
     registry::{Driver, Metadata, OpenContext, OpenError, Opened, Registry},
 };
+use berth_resiliency::Resiliencies;
 use berth_resources::{AppId, Component, Diagnostic, MetadataItem, Namespace, Severity};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// What a backend may take beyond `initTimeout`: drivers whose own patience is as long say what they waited for.
 const GRACE: Duration = Duration::from_millis(500);
@@ -115,8 +120,19 @@ impl<'o> Opening<'o> {
         for app in &self.plan.apps {
             self.restrict_secrets(&app.namespace, &app.id, app.configuration.as_deref());
         }
+        self.govern();
         self.findings.sort();
         (self.opened, self.findings)
+    }
+
+    /// Applies the resiliency documents.
+    fn govern(&mut self) {
+        let before = self.before.map(Backends::resiliency);
+        let callers: HashSet<_> = self.plan.callers().collect();
+        let is_app = |namespace: &Namespace, app: &AppId| callers.contains(&(namespace, app));
+        let documents = self.plan.resiliencies.clone();
+        self.opened
+            .govern(Resiliencies::new(documents, before, is_app));
     }
 
     /// Applies the configuration that an app names, or the one for those that name none.

@@ -5,7 +5,7 @@ pub mod metadata;
 
 pub use input_file::InputFile;
 
-use crate::{pubsub::PubSub, secrets::SecretStore, state::StateStore};
+use crate::{pubsub::PubSub, secrets::SecretStore, state::StateStore, workflow::WorkflowStore};
 use berth_resources::{AppId, Namespace};
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
@@ -21,6 +21,8 @@ pub struct Opened {
     pub pubsub: Option<Arc<dyn PubSub>>,
     /// Secrets.
     pub secrets: Option<Arc<dyn SecretStore>>,
+    /// Workflow instances, beside the state of the same connection.
+    pub workflows: Option<Arc<dyn WorkflowStore>>,
     /// Files that were read to open it: when one of them changes, the host opens the backend again.
     pub files: Vec<InputFile>,
 }

@@ -7,7 +7,7 @@ use crate::{
     failure::Failure,
     ui,
 };
-use berth_gateway::admin::reports::{ComponentReport, HealthStatus};
+use berth_gateway::admin::reports::{CircuitBreakerReport, ComponentReport, HealthStatus};
 use owo_colors::Style;
 
 /// Flags of `berth components`.
@@ -38,6 +38,7 @@ fn table(components: &[ComponentReport]) -> String {
         "VERSION",
         "SCOPES",
         "STATUS",
+        "BREAKERS",
         "ERROR",
     ];
     let rows = components.iter().map(|component| {
@@ -48,6 +49,7 @@ fn table(components: &[ComponentReport]) -> String {
             component.version.clone(),
             or_dash(component.scopes.join(" ")),
             status(component.status),
+            or_dash(breakers(&component.circuit_breakers)),
             component.error.clone().unwrap_or_default(),
         ]
     });
@@ -62,9 +64,38 @@ fn status(status: HealthStatus) -> String {
     }
 }
 
+/// Those that let not everything through, by app; if there are none such, that all are closed.
+fn breakers(all: &[CircuitBreakerReport]) -> String {
+    const CLOSED: &str = "closed";
+    let line = |own: &CircuitBreakerReport| format!("{} {} {}", own.app, own.direction, own.state);
+    let lines: Vec<_> = all
+        .iter()
+        .filter(|own| own.state != CLOSED)
+        .map(line)
+        .collect();
+    match (lines.is_empty(), all.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => CLOSED.to_owned(),
+        (false, _) => lines.join(", "),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn breakers_that_are_not_closed_are_told_by_app() {
+        let breaker = |app: &str, state: &str| CircuitBreakerReport {
+            app: app.to_owned(),
+            direction: "outbound".to_owned(),
+            state: state.to_owned(),
+        };
+        assert_eq!(breakers(&[]), "");
+        assert_eq!(breakers(&[breaker("orders", "closed")]), "closed");
+        let both = [breaker("carts", "closed"), breaker("orders", "open")];
+        assert_eq!(breakers(&both), "orders outbound open");
+    }
 
     #[test]
     fn components_show_their_health() {
@@ -76,6 +107,7 @@ mod tests {
             scopes: Vec::new(),
             status: HealthStatus::Healthy,
             error: None,
+            circuit_breakers: Vec::new(),
         };
         let failed = ComponentReport {
             name: "cache".to_owned(),
@@ -86,9 +118,9 @@ mod tests {
             ..healthy.clone()
         };
         insta::assert_snapshot!(table(&[healthy, failed]), @r"
-        NAMESPACE  NAME        TYPE          VERSION  SCOPES  STATUS   ERROR
-        default    statestore  state.sqlite  v1       -       healthy
-        default    cache       state.redis   v1       orders  failed   connecting to localhost:6379: connection refused
+        NAMESPACE  NAME        TYPE          VERSION  SCOPES  STATUS   BREAKERS  ERROR
+        default    statestore  state.sqlite  v1       -       healthy  -
+        default    cache       state.redis   v1       orders  failed   -         connecting to localhost:6379: connection refused
         ");
     }
 }

@@ -83,6 +83,7 @@ impl Workshop {
             apps: resources.apps.clone(),
             native: self.native(&resources.apps),
             configurations: resources.configurations.clone(),
+            resiliencies: resources.resiliencies.clone(),
         };
         let (backends, findings) =
             open(&resources.components, &self.registry, &plan, Some(&former)).await;

@@ -65,6 +65,7 @@ impl Documents {
             apps: resources.apps.clone(),
             native: Vec::new(),
             configurations: resources.configurations.clone(),
+            resiliencies: Vec::new(),
         };
         Ok(check_secrets(&resources.components, registry, &plan).await)
     }

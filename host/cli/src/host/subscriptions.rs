@@ -32,9 +32,6 @@ pub fn plan(resources: &Resources, guest: &LoadedGuest) -> Vec<PlannedSubscripti
     }
     let planned = all.into_iter().map(|subscription| PlannedSubscription {
         target: target(app),
-        retry: resources
-            .inbound_retry(&app.namespace, &app.id, &subscription.pubsub)
-            .cloned(),
         concurrency: usize::try_from(app.limits.concurrency).unwrap_or(usize::MAX),
         body_max: app.limits.request_body.0,
         subscription,

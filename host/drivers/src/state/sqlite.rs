@@ -8,7 +8,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::sqlite::{Database, EngineError, Fault, Journal, Location, Options, Synchronous};
+use crate::{
+    sqlite::{Database, EngineError, Fault, Journal, Location, Options, Synchronous},
+    workflow::sqlite::SqliteWorkflows,
+};
 use async_trait::async_trait;
 use berth_blocks::{
     registry::{
@@ -104,7 +107,14 @@ pub(crate) fn driver() -> Driver {
         "state.sqlite",
         &["v1"],
         "State in a SQLite file, in Dapr's layout",
-        |context, metadata| async move { Ok(Opened::state(open(context, metadata).await?)) },
+        |context, metadata| async move {
+            let state = open(context, metadata).await?;
+            let workflows = SqliteWorkflows::new(state.database.clone());
+            Ok(Opened {
+                workflows: Some(Arc::new(workflows)),
+                ..Opened::state(state)
+            })
+        },
     )
     .example(EXAMPLE)
 }

@@ -2,10 +2,10 @@
 
 use super::{
     AdminState,
-    reports::{ComponentReport, HealthStatus},
+    reports::{CircuitBreakerReport, ComponentReport, HealthStatus},
 };
 use axum::{Json, extract::State};
-use berth_blocks::{BackendStatus, Health};
+use berth_blocks::{BackendStatus, BreakerStatus, Health};
 use std::sync::Arc;
 
 pub(super) async fn list(State(state): State<Arc<AdminState>>) -> Json<Vec<ComponentReport>> {
@@ -28,6 +28,15 @@ impl From<BackendStatus> for ComponentReport {
             scopes: backend.scopes.iter().map(ToString::to_string).collect(),
             status,
             error,
+            circuit_breakers: backend.breakers.iter().map(breaker).collect(),
         }
+    }
+}
+
+fn breaker(status: &BreakerStatus) -> CircuitBreakerReport {
+    CircuitBreakerReport {
+        app: status.app.to_string(),
+        direction: status.target.direction().to_owned(),
+        state: status.worst().name().to_owned(),
     }
 }

@@ -60,6 +60,21 @@ pub struct ComponentReport {
     /// Why it is not healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Its circuit breakers, if a resiliency policy has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub circuit_breakers: Vec<CircuitBreakerReport>,
+}
+
+/// One circuit breaker of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CircuitBreakerReport {
+    /// Which app calls the backend, or gets its deliveries: each has its own.
+    pub app: String,
+    /// `outbound` or `inbound`.
+    pub direction: String,
+    /// `closed`, `half-open` or `open`.
+    pub state: String,
 }
 
 /// Whether a backend works.

@@ -251,6 +251,7 @@ pub(super) fn invoke(error: &InvokeError, app: &str) -> ApiError {
         E::Denied(_) => &INVOKE_DENIED,
         E::NotFound(_)
         | E::Invalid(_)
+        | E::Undelivered(_)
         | E::Unavailable(_)
         | E::Timeout(_)
         | E::TooLarge(_)

@@ -160,10 +160,11 @@ impl CallFailure {
         let by_host = self.tried.iter().all(is_safe);
         let by_app = match &self.cause {
             Cause::Hosts | Cause::Deadline | Cause::Unsent(_) => true,
-            // These two are said before an app is asked.
-            Cause::Refused(error) => {
-                matches!(error, InvokeError::NotFound(_) | InvokeError::Denied(_))
-            }
+            // These are said before an app is asked.
+            Cause::Refused(error) => matches!(
+                error,
+                InvokeError::NotFound(_) | InvokeError::Denied(_) | InvokeError::Undelivered(_)
+            ),
         };
         if by_host && by_app {
             Delivery::Undelivered
@@ -209,13 +210,16 @@ impl std::error::Error for CallFailure {}
 impl From<CallFailure> for InvokeError {
     fn from(failure: CallFailure) -> Self {
         let text = failure.to_string();
+        let delivery = failure.delivery();
         match failure.cause {
+            Cause::Hosts if delivery == Delivery::Undelivered => Self::Undelivered(text),
             Cause::Hosts => Self::Unavailable(text),
             Cause::Deadline => Self::Timeout(text),
             Cause::Unsent(error) | Cause::Refused(error) => match error {
                 Self::NotFound(_) => Self::NotFound(text),
                 Self::Denied(_) => Self::Denied(text),
                 Self::Invalid(_) => Self::Invalid(text),
+                Self::Undelivered(_) => Self::Undelivered(text),
                 Self::Unavailable(_) => Self::Unavailable(text),
                 Self::Timeout(_) => Self::Timeout(text),
                 Self::TooLarge(_) => Self::TooLarge(text),

@@ -122,7 +122,7 @@ impl Mesh {
             .directory
             .look_up(target)
             .await
-            .map_err(|error| Cause::Unsent(InvokeError::Unavailable(error)))?;
+            .map_err(|error| Cause::Unsent(InvokeError::Undelivered(error)))?;
         if hosts.is_empty() {
             let Target { namespace, app } = target;
             return Err(Cause::Unsent(InvokeError::NotFound(format!(

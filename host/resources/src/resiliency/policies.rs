@@ -1,28 +1,15 @@
 //! `spec.policies`: timeouts, retries and circuit breakers by name.
 
-use super::{Backoff, Matching, RetryPolicy};
-use crate::{expression, fields::Fields, node::quote, reader::Reading, value::Field};
+use super::{Backoff, CircuitBreakerPolicy, Matching, Policies, RetryPolicy};
+use crate::{
+    expression,
+    fields::Fields,
+    node::{Place, quote},
+    reader::Reading,
+    suggest::did_you_mean,
+    value::Field,
+};
 use std::{ops::RangeInclusive, time::Duration};
-
-/// The policies that targets refer to.
-#[derive(Debug, Default)]
-pub(super) struct Policies {
-    pub timeouts: Vec<String>,
-    pub retries: Vec<(String, RetryPolicy)>,
-    pub circuit_breakers: Vec<String>,
-}
-
-impl Policies {
-    /// The retries whose name makes them a default.
-    pub(super) fn default_retries(&self) -> Vec<(String, RetryPolicy)> {
-        let is_default = |name: &str| name.starts_with("Default") && name.ends_with("RetryPolicy");
-        self.retries
-            .iter()
-            .filter(|(name, _)| is_default(name))
-            .cloned()
-            .collect()
-    }
-}
 
 /// The policies that Dapr brings along: a document may refer to them and, but for the last, define them anew.
 pub(super) const BUILT_IN: [&str; 5] = [
@@ -57,13 +44,18 @@ pub(super) fn built_in(name: &str) -> Option<RetryPolicy> {
     })
 }
 
+/// Dapr raises a lower number of retries of its own policies to this.
+const BUILT_IN_RETRIES_MIN: u32 = 3;
+
 pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Policies {
     let mut policies = Policies::default();
-    for (name, _, field) in entries(fields.optional("timeouts", reading), reading) {
-        policies.timeouts.push(name.to_owned());
-        field.duration_or_millis(reading);
+    for (name, place, field) in entries(fields.optional("timeouts", reading), reading) {
+        check_default(name, "Timeout", place, reading);
+        let timeout = field.duration_or_millis(reading).unwrap_or_default();
+        policies.timeouts.push((name.to_owned(), timeout));
     }
     for (name, place, field) in entries(fields.optional("retries", reading), reading) {
+        check_default(name, "Retry", place, reading);
         if name == PROTECTED {
             reading.error(
                 place,
@@ -73,21 +65,79 @@ pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Policie
         let retry = field
             .fields(reading)
             .map(|fields| read_retry(fields, reading));
-        policies
-            .retries
-            .push((name.to_owned(), retry.unwrap_or_default()));
-    }
-    for (name, _, field) in entries(fields.optional("circuitBreakers", reading), reading) {
-        policies.circuit_breakers.push(name.to_owned());
-        if let Some(fields) = field.fields(reading) {
-            read_circuit_breaker(fields, reading);
+        let mut retry = retry.unwrap_or_default();
+        if BUILT_IN.contains(&name) {
+            raise_retries(&mut retry, name, place, reading);
         }
+        policies.retries.push((name.to_owned(), retry));
+    }
+    for (name, place, field) in entries(fields.optional("circuitBreakers", reading), reading) {
+        check_default(name, "CircuitBreaker", place, reading);
+        let breaker = field
+            .fields(reading)
+            .map(|fields| read_circuit_breaker(fields, reading));
+        let breaker = breaker.unwrap_or_default();
+        policies.circuit_breakers.push((name.to_owned(), breaker));
     }
     fields.finish(reading);
     policies
 }
 
-type Entry<'n> = (&'n str, crate::node::Place, Field<'n>);
+/// A name that looks like that of a default policy and is none would apply to nothing.
+fn check_default(name: &str, kind: &str, place: Place, reading: &mut Reading<'_>) {
+    let looks_like_one = name.starts_with("Default") && name.ends_with("Policy");
+    if !looks_like_one || default_names(kind).any(|known| known == name) {
+        return;
+    }
+    let known: Vec<_> = default_names(kind).collect();
+    let meant = did_you_mean(name, known.iter().map(String::as_str));
+    let message = format!(
+        "{} does not name a default policy of this kind{meant}",
+        quote(name)
+    );
+    reading.warning(place, message);
+}
+
+/// The names that make a policy a default, as Dapr composes them.
+fn default_names(kind: &str) -> impl Iterator<Item = String> {
+    const BLOCKS: [&str; 8] = [
+        "Binding",
+        "Configuration",
+        "Conversation",
+        "Crypto",
+        "Lock",
+        "Pubsub",
+        "Secretstore",
+        "Statestore",
+    ];
+    const OTHERS: [&str; 6] = [
+        "",
+        "App",
+        "Actor",
+        "Component",
+        "ComponentInbound",
+        "ComponentOutbound",
+    ];
+    let of_blocks = BLOCKS.iter().flat_map(|block| {
+        ["Inbound", "Outbound"].map(|direction| format!("{block}Component{direction}"))
+    });
+    let levels = OTHERS.iter().map(ToString::to_string).chain(of_blocks);
+    levels.map(move |level| format!("Default{level}{kind}Policy"))
+}
+
+fn raise_retries(retry: &mut RetryPolicy, name: &str, place: Place, reading: &mut Reading<'_>) {
+    if retry.max_retries >= Some(BUILT_IN_RETRIES_MIN) {
+        return;
+    }
+    retry.max_retries = Some(BUILT_IN_RETRIES_MIN);
+    let message = format!(
+        "the policy {} has {BUILT_IN_RETRIES_MIN} retries, the least that Dapr allows it",
+        quote(name)
+    );
+    reading.warning(place, message);
+}
+
+type Entry<'n> = (&'n str, Place, Field<'n>);
 
 fn entries<'n>(field: Option<Field<'n>>, reading: &mut Reading<'_>) -> Vec<Entry<'n>> {
     field
@@ -130,11 +180,17 @@ fn read_retry(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> RetryPolicy 
     let matching = fields
         .child("matching", reading)
         .map(|fields| read_matching(fields, reading));
-    fields.finish(reading);
     // -1 is no u32, and no limit.
+    let max_retries = max_retries.and_then(|count| u32::try_from(count).ok());
+    if backoff == Backoff::Constant(Duration::ZERO) && max_retries.is_none() {
+        let message =
+            "retries without a pause and without end keep the host busy: set `maxRetries`";
+        reading.warning(fields.key_place("duration"), message);
+    }
+    fields.finish(reading);
     RetryPolicy {
         backoff,
-        max_retries: max_retries.and_then(|count| u32::try_from(count).ok()),
+        max_retries,
         matching,
     }
 }
@@ -209,27 +265,28 @@ fn example(legal: &RangeInclusive<u16>) -> &'static str {
     }
 }
 
-const COUNTS: [&str; 5] = [
-    "requests",
-    "totalSuccesses",
-    "totalFailures",
-    "consecutiveSuccesses",
-    "consecutiveFailures",
-];
-
-fn read_circuit_breaker(mut fields: Fields<'_>, reading: &mut Reading<'_>) {
-    if let Some(field) = fields.optional("maxRequests", reading) {
-        field.count(1..=1_000_000, reading);
-    }
-    for name in ["interval", "timeout"] {
-        if let Some(field) = fields.optional(name, reading) {
-            field.duration_or_millis(reading);
-        }
-    }
-    if let Some(field) = fields.optional("trip", reading)
-        && let Some(source) = field.text(reading)
-    {
-        expression::check(&field, source, &COUNTS, reading);
-    }
+fn read_circuit_breaker(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> CircuitBreakerPolicy {
+    let usual = CircuitBreakerPolicy::default();
+    let max_requests = fields.optional("maxRequests", reading);
+    let max_requests = max_requests.and_then(|field| field.count(1..=1_000_000, reading));
+    let mut duration = |name| {
+        let field = fields.optional(name, reading)?;
+        field.duration_or_millis(reading)
+    };
+    let (interval, timeout) = (duration("interval"), duration("timeout"));
+    let trip = fields.optional("trip", reading).and_then(|field| {
+        let source = field.text(reading)?;
+        expression::check_condition(&field, source, &CircuitBreakerPolicy::COUNTS, reading);
+        Some(source.to_owned())
+    });
     fields.finish(reading);
+    CircuitBreakerPolicy {
+        max_requests: max_requests.unwrap_or(usual.max_requests),
+        interval: interval.unwrap_or(usual.interval),
+        // Zero means the default, as in Dapr.
+        timeout: timeout
+            .filter(|timeout| !timeout.is_zero())
+            .unwrap_or(usual.timeout),
+        trip,
+    }
 }

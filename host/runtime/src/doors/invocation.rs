@@ -5,11 +5,17 @@ use crate::{
     body::{self, ReadError},
     instance::GuestState,
 };
-use berth_blocks::invocation::{self as block, InvokeError};
+use berth_blocks::{
+    Caller,
+    invocation::{self as block, InvokeError},
+};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 impl wit::Host for GuestState {
     async fn invoke(
@@ -21,7 +27,7 @@ impl wit::Host for GuestState {
         let patience = request
             .timeout_ms
             .map(|ms| Duration::from_millis(ms.into()));
-        let invoker = self.blocks.invoker(&self.caller);
+        let invoker = self.blocks.invoker(&patient(&self.caller, patience));
         let call = async {
             let response = invoker.invoke(&app_id, outgoing(request)?).await?;
             incoming(response, limit).await
@@ -38,6 +44,17 @@ impl wit::Host for GuestState {
         };
         Ok(answer.map_err(Into::into))
     }
+}
+
+/// The caller with no more time than it wants to give the call: retries end with it.
+fn patient(caller: &Arc<Caller>, patience: Option<Duration>) -> Arc<Caller> {
+    let Some(patience) = patience else {
+        return caller.clone();
+    };
+    Arc::new(Caller {
+        deadline: caller.deadline.min(Instant::now() + patience),
+        ..Caller::clone(caller)
+    })
 }
 
 fn outgoing(request: wit::Request) -> Result<Request<block::Body>, InvokeError> {
@@ -104,7 +121,7 @@ impl From<InvokeError> for wit::Error {
             E::NotFound(text) => Self::NotFound(text),
             E::Denied(text) => Self::Denied(text),
             E::Invalid(text) => Self::Invalid(text),
-            E::Unavailable(text) => Self::Unavailable(text),
+            E::Undelivered(text) | E::Unavailable(text) => Self::Unavailable(text),
             E::Timeout(text) => Self::Timeout(text),
             E::TooLarge(text) => Self::TooLarge(text),
             E::Other(text) => Self::Other(text),

@@ -47,7 +47,7 @@ fn calls(expected: &[(u64, &str)]) -> Vec<(u64, String)> {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_batch_goes_at_once_and_the_rest_when_its_time_is_up() {
-    let host = Host::start(App::default(), vec![plan(bulk("t"), None)]).await;
+    let host = Host::start(App::default(), vec![plan(bulk("t"))]).await;
     host.publish_each("t", &["1", "2", "3", "4", "5", "6", "7", "8", "9"])
         .await;
     host.handled(9).await;
@@ -66,7 +66,7 @@ async fn a_batch_has_messages_of_one_route_only() {
         rules: vec![rule("a"), rule("b")],
         ..bulk("t")
     };
-    let host = Host::start(App::default(), vec![plan(routed, None)]).await;
+    let host = Host::start(App::default(), vec![plan(routed)]).await;
     host.publish_each("t", &["a", "b", "a", "c", "b", "a", "a"])
         .await;
     host.handled(7).await;
@@ -93,8 +93,8 @@ async fn each_message_of_a_batch_has_its_own_fate() {
         DeliveryOutcome::Success,
         retry(),
     ];
-    let subscriptions = vec![plan(bulk("t"), Some(constant(20, 2)))];
-    let host = Host::start(App::answering(outcomes), subscriptions).await;
+    let subscriptions = vec![plan(bulk("t"))];
+    let host = Host::under(constant(20, 2), App::answering(outcomes), subscriptions).await;
     host.publish_each("t", &["done", "again", "dropped", "poison"])
         .await;
     host.handled(7).await;
@@ -130,12 +130,10 @@ async fn a_message_that_breaks_every_call_takes_no_other_with_it() {
             }
         }
     }
-    let host = Host::start(App::default(), Vec::new()).await;
+    let host = Host::under(constant(1, 2), App::default(), Vec::new()).await;
     let app = Arc::new(Crashes(App::default()));
     let deliveries = Deliveries::new(host.blocks.clone(), app.clone());
-    deliveries
-        .reconcile(vec![plan(bulk("t"), Some(constant(1, 2)))])
-        .await;
+    deliveries.reconcile(vec![plan(bulk("t"))]).await;
     host.publish_each("t", &["a", "poison", "b", "c"]).await;
     host.until("the dead letter is there", async |host| {
         !host.stored("dead").await.is_empty()
@@ -160,7 +158,7 @@ async fn calls_are_as_many_as_the_app_allows_and_batches_grow_meanwhile() {
     };
     let one_call = PlannedSubscription {
         concurrency: 1,
-        ..plan(bulk("t"), None)
+        ..plan(bulk("t"))
     };
     let host = Host::start(app, vec![one_call]).await;
     host.publish_each("t", &["1"]).await;
@@ -180,7 +178,7 @@ async fn calls_are_as_many_as_the_app_allows_and_batches_grow_meanwhile() {
 async fn a_batch_is_no_larger_than_a_call_may_be() {
     let small = PlannedSubscription {
         body_max: 2_000,
-        ..plan(bulk("t"), None)
+        ..plan(bulk("t"))
     };
     let host = Host::start(App::default(), vec![small]).await;
     let large = "x".repeat(5_000);
@@ -205,7 +203,7 @@ async fn a_subscription_that_stops_sends_what_it_has_gathered() {
         }),
         ..bulk("t")
     };
-    let host = Host::start(App::default(), vec![plan(patient, None)]).await;
+    let host = Host::start(App::default(), vec![plan(patient)]).await;
     host.publish_each("t", &["1", "2"]).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(host.app.data().is_empty());
@@ -222,14 +220,14 @@ async fn a_batch_that_is_cut_off_goes_back_uncounted() {
         takes: Duration::from_secs(3600),
         ..App::default()
     };
-    let host = Host::start(app, vec![plan(bulk("t"), None)]).await;
+    let host = Host::start(app, vec![plan(bulk("t"))]).await;
     host.publish_each("t", &["1", "2", "3", "4"]).await;
     host.until("they are delivered", async |host| {
         host.app.data().len() == 4
     })
     .await;
     host.deliveries.drain().await;
-    host.deliveries.reconcile(vec![plan(bulk("t"), None)]).await;
+    host.deliveries.reconcile(vec![plan(bulk("t"))]).await;
     host.until("they are delivered again", async |host| {
         host.app.data().len() == 8
     })
@@ -241,7 +239,7 @@ async fn a_batch_that_is_cut_off_goes_back_uncounted() {
 #[tokio::test(start_paused = true)]
 async fn a_busy_app_gets_its_batch_again_uncounted() {
     let busy = std::iter::repeat_n(DeliveryOutcome::Busy, 3);
-    let host = Host::start(App::answering(busy), vec![plan(bulk("t"), None)]).await;
+    let host = Host::start(App::answering(busy), vec![plan(bulk("t"))]).await;
     host.publish_each("t", &["1", "2", "3"]).await;
     host.handled(6).await;
     assert_eq!(host.app.attempts(), [1; 6]);

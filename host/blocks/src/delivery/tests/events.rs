@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_event_never_reaches_the_app() {
-    let host = Host::start(App::default(), vec![plan(with_dead_letters("t"), None)]).await;
+    let host = Host::start(App::default(), vec![plan(with_dead_letters("t"))]).await;
     let raw = PublishOptions {
         raw: true,
         ..PublishOptions::default()
@@ -28,13 +28,10 @@ async fn a_raw_subscription_wraps_what_comes() {
     let metadata = vec![("rawPayload".to_owned(), "true".to_owned())];
     let host = Host::start(
         App::default(),
-        vec![plan(
-            Subscription {
-                metadata,
-                ..subscription("t")
-            },
-            None,
-        )],
+        vec![plan(Subscription {
+            metadata,
+            ..subscription("t")
+        })],
     )
     .await;
     host.publish(
@@ -63,7 +60,7 @@ async fn an_event_that_no_rule_wants_is_gone() {
         default_route: None,
         ..with_dead_letters("t")
     };
-    let host = Host::start(App::default(), vec![plan(nobody, None)]).await;
+    let host = Host::start(App::default(), vec![plan(nobody)]).await;
     host.publish("t", "m", PublishOptions::default()).await;
     host.idle("t").await;
     assert!(host.app.data().is_empty() && host.stored("dead").await.is_empty());
@@ -71,7 +68,7 @@ async fn an_event_that_no_rule_wants_is_gone() {
 
 #[tokio::test(start_paused = true)]
 async fn an_expired_event_is_buried() {
-    let host = Host::start(App::default(), vec![plan(with_dead_letters("t"), None)]).await;
+    let host = Host::start(App::default(), vec![plan(with_dead_letters("t"))]).await;
     let event = r#"{"specversion":"1.0","type":"a","source":"b","id":"1","expiration":"2020-01-01T00:00:00Z"}"#;
     host.publish(
         "t",

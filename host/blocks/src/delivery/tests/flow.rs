@@ -8,7 +8,7 @@ async fn a_slow_handler_keeps_its_message() {
         takes: Duration::from_secs(300),
         ..App::default()
     };
-    let host = Host::start(app, vec![plan(subscription("t"), None)]).await;
+    let host = Host::start(app, vec![plan(subscription("t"))]).await;
     host.publish("t", "m", PublishOptions::default()).await;
     host.until("it is called", async |host| !host.app.data().is_empty())
         .await;
@@ -22,7 +22,7 @@ async fn concurrency_is_bounded_and_used() {
         takes: Duration::from_secs(1),
         ..App::default()
     };
-    let host = Host::start(app, vec![plan(subscription("t"), None)]).await;
+    let host = Host::start(app, vec![plan(subscription("t"))]).await;
     for number in 0..20 {
         host.publish("t", &number.to_string(), PublishOptions::default())
             .await;
@@ -41,7 +41,7 @@ async fn messages_of_one_key_wait_for_each_other() {
         takes: Duration::from_millis(10),
         ..App::answering([retry(), retry()])
     };
-    let host = Host::start(app, vec![plan(subscription("t"), None)]).await;
+    let host = Host::start(app, vec![plan(subscription("t"))]).await;
     for number in 0..6 {
         let options = PublishOptions {
             partition_key: Some("k".to_owned()),
@@ -57,7 +57,7 @@ async fn messages_of_one_key_wait_for_each_other() {
 #[tokio::test(start_paused = true)]
 async fn a_busy_app_gets_the_message_again_uncounted() {
     let app = App::answering([DeliveryOutcome::Busy, DeliveryOutcome::Busy]);
-    let host = Host::start(app, vec![plan(with_dead_letters("t"), None)]).await;
+    let host = Host::start(app, vec![plan(with_dead_letters("t"))]).await;
     host.publish("t", "m", PublishOptions::default()).await;
     host.until("it is handled", async |host| host.app.data().len() == 3)
         .await;
@@ -71,7 +71,7 @@ async fn draining_waits_for_handlers_and_hands_the_rest_back() {
         takes: Duration::from_secs(5),
         ..App::default()
     };
-    let host = Host::start(app, vec![plan(subscription("t"), None)]).await;
+    let host = Host::start(app, vec![plan(subscription("t"))]).await;
     host.publish("t", "finishes", PublishOptions::default())
         .await;
     host.until("it is called", async |host| !host.app.data().is_empty())
@@ -84,7 +84,7 @@ async fn draining_waits_for_handlers_and_hands_the_rest_back() {
         takes: Duration::from_secs(3600),
         ..App::default()
     };
-    let host = Host::start(app, vec![plan(subscription("t"), None)]).await;
+    let host = Host::start(app, vec![plan(subscription("t"))]).await;
     host.publish("t", "takes too long", PublishOptions::default())
         .await;
     host.until("it is called", async |host| !host.app.data().is_empty())
@@ -93,7 +93,7 @@ async fn draining_waits_for_handlers_and_hands_the_rest_back() {
     host.deliveries.drain().await;
     assert_eq!(start.elapsed().as_secs(), DRAIN_TIMEOUT.as_secs());
     host.deliveries
-        .reconcile(vec![plan(subscription("t"), None)])
+        .reconcile(vec![plan(subscription("t"))])
         .await;
     host.until("it is called again", async |host| {
         host.app.data().len() == 2
@@ -108,15 +108,12 @@ async fn an_unchanged_subscription_is_not_touched() {
         takes: Duration::from_secs(600),
         ..App::default()
     };
-    let host = Host::start(app, vec![plan(subscription("t"), None)]).await;
+    let host = Host::start(app, vec![plan(subscription("t"))]).await;
     host.publish("t", "m", PublishOptions::default()).await;
     host.until("it is called", async |host| !host.app.data().is_empty())
         .await;
     host.deliveries
-        .reconcile(vec![
-            plan(subscription("t"), None),
-            plan(subscription("u"), None),
-        ])
+        .reconcile(vec![plan(subscription("t")), plan(subscription("u"))])
         .await;
     assert_eq!(host.deliveries.list().len(), 2);
     host.idle("t").await;
@@ -127,7 +124,7 @@ async fn an_unchanged_subscription_is_not_touched() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_without_its_backend_says_why() {
-    let mut missing = plan(subscription("t"), None);
+    let mut missing = plan(subscription("t"));
     missing.subscription.pubsub = "nowhere".to_owned();
     let host = Host::start(App::default(), vec![missing]).await;
     let problem = host.deliveries.list().remove(0).problem.unwrap();

@@ -4,14 +4,16 @@ mod batches;
 mod events;
 mod flow;
 mod outcomes;
+mod policies;
 
 use super::*;
 use crate::{
     Backend, Backends, Blocks, Caller, Message, PublishOptions, memory,
     pubsub::{PubSub, StoredMessage},
-    registry::{Connections, Metadata, OpenContext},
+    registry::{Connections, Metadata, OpenContext, Opened},
 };
-use berth_resources::{Backoff, Namespace, Origin};
+use berth_resiliency::Resiliencies;
+use berth_resources::{LoadOptions, Namespace, Origin, Source};
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
@@ -128,12 +130,13 @@ impl App {
 
 struct Host {
     blocks: Blocks,
+    opened: Opened,
     broker: Arc<dyn PubSub>,
     deliveries: Deliveries,
     app: Arc<App>,
 }
 
-async fn open_broker() -> crate::registry::Opened {
+async fn open_broker() -> Opened {
     let context = OpenContext {
         name: "pubsub".to_owned(),
         namespace: Namespace::default(),
@@ -150,26 +153,36 @@ async fn open_broker() -> crate::registry::Opened {
 
 impl Host {
     async fn start(app: App, plan: Vec<PlannedSubscription>) -> Self {
+        Self::under(Resiliencies::default(), app, plan).await
+    }
+
+    async fn under(policies: Resiliencies, app: App, plan: Vec<PlannedSubscription>) -> Self {
         let opened = open_broker().await;
-        let broker = opened.pubsub.clone().unwrap();
         let blocks = Blocks::new();
+        let app = Arc::new(app);
+        let host = Self {
+            broker: opened.pubsub.clone().unwrap(),
+            opened,
+            deliveries: Deliveries::new(blocks.clone(), app.clone()),
+            blocks,
+            app,
+        };
+        host.govern(policies);
+        host.deliveries.reconcile(plan).await;
+        host
+    }
+
+    /// Other policies, the same broker.
+    fn govern(&self, policies: Resiliencies) {
         let mut backends = Backends::default();
         backends.insert(Backend::open_to_all(
             "pubsub",
             Namespace::default(),
             "pubsub.in-memory",
-            opened,
+            self.opened.clone(),
         ));
-        blocks.swap(backends);
-        let app = Arc::new(app);
-        let deliveries = Deliveries::new(blocks.clone(), app.clone());
-        deliveries.reconcile(plan).await;
-        Self {
-            blocks,
-            broker,
-            deliveries,
-            app,
-        }
+        backends.govern(policies);
+        self.blocks.swap(backends);
     }
 
     async fn publish(&self, topic: &str, data: &str, options: PublishOptions) {
@@ -218,7 +231,7 @@ impl Host {
     }
 }
 
-fn plan(subscription: Subscription, retry: Option<RetryPolicy>) -> PlannedSubscription {
+fn plan(subscription: Subscription) -> PlannedSubscription {
     let target = Target {
         namespace: Namespace::default(),
         app: "orders".parse().unwrap(),
@@ -226,7 +239,6 @@ fn plan(subscription: Subscription, retry: Option<RetryPolicy>) -> PlannedSubscr
     PlannedSubscription {
         target,
         subscription,
-        retry,
         concurrency: 4,
         body_max: u64::MAX,
     }
@@ -239,12 +251,21 @@ fn with_dead_letters(topic: &str) -> Subscription {
     }
 }
 
-fn constant(seconds: u64, max_retries: u32) -> RetryPolicy {
-    RetryPolicy {
-        backoff: Backoff::Constant(Duration::from_secs(seconds)),
-        max_retries: Some(max_retries),
-        matching: None,
-    }
+/// These policies, of which `used` hold for deliveries from `pubsub`.
+fn inbound(policies: &str, used: &str) -> Resiliencies {
+    let text = format!(
+        "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {{ name: policies }}\nspec:\n  \
+         policies: {policies}\n  targets: {{ components: {{ pubsub: {{ inbound: {used} }} }} }}\n"
+    );
+    let name = "resiliency.yaml".into();
+    let loaded = berth_resources::load(&[Source::Text { name, text }], &LoadOptions::default());
+    assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
+    Resiliencies::new(loaded.resources.resiliencies, None, |_, _| true)
+}
+
+fn constant(seconds: u64, max_retries: u32) -> Resiliencies {
+    let retry = format!("{{ duration: {seconds}s, maxRetries: {max_retries} }}");
+    inbound(&format!("{{ retries: {{ r: {retry} }} }}"), "{ retry: r }")
 }
 
 fn retry() -> DeliveryOutcome {

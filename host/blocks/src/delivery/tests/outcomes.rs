@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_message_reaches_its_route_with_its_trace() {
-    let host = Host::start(App::default(), vec![plan(subscription("t"), None)]).await;
+    let host = Host::start(App::default(), vec![plan(subscription("t"))]).await;
     host.publish("t", "hello", PublishOptions::default()).await;
     host.until("it is delivered", async |host| !host.app.data().is_empty())
         .await;
@@ -32,7 +32,7 @@ async fn a_message_reaches_its_route_with_its_trace() {
 async fn without_a_policy_the_first_failure_is_a_dead_letter() {
     let host = Host::start(
         App::answering([retry()]),
-        vec![plan(with_dead_letters("t"), None)],
+        vec![plan(with_dead_letters("t"))],
     )
     .await;
     host.publish("t", "poison", PublishOptions::default()).await;
@@ -54,7 +54,7 @@ async fn without_a_policy_the_first_failure_is_a_dead_letter() {
 async fn a_dead_letter_can_be_sent_again() {
     let host = Host::start(
         App::answering([retry()]),
-        vec![plan(with_dead_letters("t"), None)],
+        vec![plan(with_dead_letters("t"))],
     )
     .await;
     host.publish("t", "late", PublishOptions::default()).await;
@@ -75,7 +75,7 @@ async fn a_dead_letter_can_be_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn without_a_dead_letter_topic_the_broker_delivers_again_later_and_later() {
     let app = App::answering([retry(), retry(), retry()]);
-    let host = Host::start(app, vec![plan(subscription("t"), None)]).await;
+    let host = Host::start(app, vec![plan(subscription("t"))]).await;
     host.publish("t", "m", PublishOptions::default()).await;
     host.until("it is handled", async |host| host.app.data().len() == 4)
         .await;
@@ -94,11 +94,8 @@ async fn without_a_dead_letter_topic_the_broker_delivers_again_later_and_later()
 #[tokio::test(start_paused = true)]
 async fn a_policy_tries_again_in_place_then_buries() {
     let app = App::answering(std::iter::repeat_with(retry).take(4));
-    let host = Host::start(
-        app,
-        vec![plan(with_dead_letters("t"), Some(constant(20, 3)))],
-    )
-    .await;
+    let plan = vec![plan(with_dead_letters("t"))];
+    let host = Host::under(constant(20, 3), app, plan).await;
     host.publish("t", "m", PublishOptions::default()).await;
     host.until("the dead letter is there", async |host| {
         !host.stored("dead").await.is_empty()
@@ -122,42 +119,14 @@ async fn a_policy_tries_again_in_place_then_buries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_status_that_the_policy_does_not_match_is_not_tried_again() {
-    let matching = Some(berth_resources::Matching {
-        http: Some(vec![500..=599]),
-        grpc: None,
-    });
-    let policy = RetryPolicy {
-        matching,
-        ..constant(1, 5)
-    };
-    let failed = |status| DeliveryOutcome::Failed {
-        status,
-        reason: status.to_string(),
-    };
-    let app = App::answering([failed(503), failed(400)]);
-    let host = Host::start(app, vec![plan(with_dead_letters("t"), Some(policy))]).await;
-    host.publish("t", "m", PublishOptions::default()).await;
-    host.until("the dead letter is there", async |host| {
-        !host.stored("dead").await.is_empty()
-    })
-    .await;
-    assert_eq!(host.app.attempts(), [1, 2]);
-    assert_eq!(
-        mark(&host.stored("dead").await[0], dead_letter::REASON),
-        "400"
-    );
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_drop_is_buried_at_once_or_discarded() {
     let dropped = || DeliveryOutcome::Drop("never".to_owned());
-    let policy = Some(constant(1, 5));
     let subscriptions = vec![
-        plan(with_dead_letters("buried"), policy.clone()),
-        plan(subscription("gone"), policy),
+        plan(with_dead_letters("buried")),
+        plan(subscription("gone")),
     ];
-    let host = Host::start(App::answering([dropped(), dropped()]), subscriptions).await;
+    let app = App::answering([dropped(), dropped()]);
+    let host = Host::under(constant(1, 5), app, subscriptions).await;
     host.publish("buried", "m", PublishOptions::default()).await;
     host.until("the dead letter is there", async |host| {
         !host.stored("dead").await.is_empty()

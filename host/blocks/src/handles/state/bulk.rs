@@ -4,7 +4,7 @@ use crate::state::StateError;
 
 /// Requests that go to the backend, with their places in the call, and those that do not.
 pub(super) struct Separated<T> {
-    pub(super) sent: Vec<T>,
+    sent: Vec<T>,
     places: Vec<usize>,
     refused: Vec<(usize, StateError)>,
 }
@@ -54,16 +54,15 @@ impl<T> Separated<T> {
         }
         all
     }
+}
 
-    /// The keys that were refused or failed, in the order given.
-    pub(super) fn failures(
-        self,
-        keys: Vec<String>,
-        answers: Vec<Result<(), StateError>>,
-    ) -> Vec<(String, StateError)> {
-        let failed = keys.into_iter().zip(self.in_order(answers));
-        failed
-            .filter_map(|(key, answer)| answer.err().map(|error| (key, error)))
-            .collect()
-    }
+/// The keys that were refused or failed, in the order given.
+pub(super) fn failures(
+    keys: Vec<String>,
+    answers: Vec<Result<(), StateError>>,
+) -> Vec<(String, StateError)> {
+    let failed = keys.into_iter().zip(answers);
+    failed
+        .filter_map(|(key, answer)| answer.err().map(|error| (key, error)))
+        .collect()
 }

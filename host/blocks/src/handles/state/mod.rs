@@ -5,15 +5,19 @@ mod items;
 
 pub use items::{DeleteItem, SetItem, StateOperation};
 
+use super::pending::Pending;
 use crate::{
     Blocks, Caller,
     backend::{Block, Grant},
     keys::{check_key, guest_key, stored_key},
     limits::{KEYS_PAGE_DEFAULT, KEYS_PAGE_MAX},
     pipeline::{Operation, call},
-    state::{Entry, GetOptions, KeyPage, StateCapabilities, StateError, StateStore},
+    state::{
+        DeleteRequest, Entry, GetOptions, KeyPage, SetRequest, StateCapabilities, StateError,
+        StateStore,
+    },
 };
-use bulk::Separated;
+use bulk::{Separated, failures};
 use items::{check_batch, check_operations, delete_request, set_request, step, unsupported};
 use std::sync::Arc;
 
@@ -58,7 +62,7 @@ impl State {
     /// # Errors
     /// As [`check`](Self::check).
     pub fn capabilities(&self) -> Result<StateCapabilities, StateError> {
-        Ok(store(&*self.grant()?)?.capabilities())
+        capabilities(&*self.grant()?)
     }
 
     /// The value of a key; `None` if absent or expired.
@@ -66,14 +70,12 @@ impl State {
     /// # Errors
     /// What the guest can do about it.
     pub async fn get(&self, key: &str, options: GetOptions) -> Result<Option<Entry>, StateError> {
-        self.run(Operation::StateGet, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let store = store(grant)?;
-            store
-                .get(&stored_key(&grant.key_prefix, key)?, &options)
-                .await
-        })
-        .await
+        let grant = self.grant()?;
+        let key = stored_key(&grant.key_prefix, key);
+        let options = &options;
+        let get =
+            |grant: Arc<Grant>, key: String| async move { store(&grant)?.get(&key, options).await };
+        self.run(&grant, Operation::StateGet, key, get).await
     }
 
     /// Writes one key.
@@ -81,14 +83,10 @@ impl State {
     /// # Errors
     /// What the guest can do about it.
     pub async fn set(&self, item: SetItem) -> Result<(), StateError> {
-        self.run(Operation::StateSet, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let store = store(grant)?;
-            store
-                .set(set_request(grant, store.capabilities(), item)?)
-                .await
-        })
-        .await
+        let grant = self.grant()?;
+        let request = capabilities(&grant).and_then(|can| set_request(&grant, can, item));
+        let set = |grant: Arc<Grant>, request| async move { store(&grant)?.set(request).await };
+        self.run(&grant, Operation::StateSet, request, set).await
     }
 
     /// Deletes one key.
@@ -96,14 +94,12 @@ impl State {
     /// # Errors
     /// What the guest can do about it.
     pub async fn delete(&self, item: DeleteItem) -> Result<(), StateError> {
-        self.run(Operation::StateDelete, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let store = store(grant)?;
-            store
-                .delete(delete_request(grant, store.capabilities(), item)?)
-                .await
-        })
-        .await
+        let grant = self.grant()?;
+        let request = capabilities(&grant).and_then(|can| delete_request(&grant, can, item));
+        let delete =
+            |grant: Arc<Grant>, request| async move { store(&grant)?.delete(request).await };
+        self.run(&grant, Operation::StateDelete, request, delete)
+            .await
     }
 
     /// Reads many keys, one result each in the order asked.
@@ -115,20 +111,19 @@ impl State {
         keys: Vec<String>,
         options: GetOptions,
     ) -> Result<Vec<(String, Result<Option<Entry>, StateError>)>, StateError> {
-        self.run(Operation::StateBulkGet, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let store = store(grant)?;
-            check_batch(keys.len())?;
-            let requests = keys.iter().map(|key| stored_key(&grant.key_prefix, key));
-            let requests = Separated::new(requests);
-            let answers = match requests.sent.len() {
-                0 => Vec::new(),
-                _ => store.bulk_get(&requests.sent, &options).await,
-            };
-            let answers = requests.in_order(answers);
-            Ok(keys.into_iter().zip(answers).collect())
-        })
-        .await
+        let grant = self.grant()?;
+        let options = &options;
+        let requests = check_batch(keys.len()).map(|()| {
+            let stored = keys.iter().map(|key| stored_key(&grant.key_prefix, key));
+            Separated::new(stored)
+        });
+        let get = |grant: Arc<Grant>, keys: Vec<String>| async move {
+            Ok(store(&grant)?.bulk_get(&keys, options).await)
+        };
+        let answers = self
+            .bulk(&grant, Operation::StateBulkGet, requests, get)
+            .await?;
+        Ok(keys.into_iter().zip(answers).collect())
     }
 
     /// Writes many keys, each on its own. Returns those that failed.
@@ -139,26 +134,28 @@ impl State {
         &self,
         items: Vec<SetItem>,
     ) -> Result<Vec<(String, StateError)>, StateError> {
-        self.run(Operation::StateBulkSet, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let store = store(grant)?;
-            check_batch(items.len())?;
-            let can = store.capabilities();
-            let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
-            let requests = items.into_iter().map(|item| set_request(grant, can, item));
-            let mut requests = Separated::new(requests);
-            let mut sent = requests.take();
-            let answers = match (sent.len(), sent.pop()) {
+        let grant = self.grant()?;
+        let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
+        let requests = check_batch(items.len()).and_then(|()| {
+            let can = capabilities(&grant)?;
+            let requests = items.into_iter().map(|item| set_request(&grant, can, item));
+            Ok(Separated::new(requests))
+        });
+        let set = |grant: Arc<Grant>, mut sent: Vec<SetRequest>| async move {
+            let store = store(&grant)?;
+            Ok(match (sent.len(), sent.pop()) {
                 (1, Some(only)) => vec![store.set(only).await],
                 (_, Some(last)) => {
                     sent.push(last);
                     store.bulk_set(sent).await
                 }
                 (_, None) => Vec::new(),
-            };
-            Ok(requests.failures(keys, answers))
-        })
-        .await
+            })
+        };
+        let answers = self
+            .bulk(&grant, Operation::StateBulkSet, requests, set)
+            .await?;
+        Ok(failures(keys, answers))
     }
 
     /// Deletes many keys, each on its own. Returns those that failed.
@@ -169,28 +166,30 @@ impl State {
         &self,
         items: Vec<DeleteItem>,
     ) -> Result<Vec<(String, StateError)>, StateError> {
-        self.run(Operation::StateBulkDelete, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let store = store(grant)?;
-            check_batch(items.len())?;
-            let can = store.capabilities();
-            let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
+        let grant = self.grant()?;
+        let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
+        let requests = check_batch(items.len()).and_then(|()| {
+            let can = capabilities(&grant)?;
             let requests = items
                 .into_iter()
-                .map(|item| delete_request(grant, can, item));
-            let mut requests = Separated::new(requests);
-            let mut sent = requests.take();
-            let answers = match (sent.len(), sent.pop()) {
+                .map(|item| delete_request(&grant, can, item));
+            Ok(Separated::new(requests))
+        });
+        let delete = |grant: Arc<Grant>, mut sent: Vec<DeleteRequest>| async move {
+            let store = store(&grant)?;
+            Ok(match (sent.len(), sent.pop()) {
                 (1, Some(only)) => vec![store.delete(only).await],
                 (_, Some(last)) => {
                     sent.push(last);
                     store.bulk_delete(sent).await
                 }
                 (_, None) => Vec::new(),
-            };
-            Ok(requests.failures(keys, answers))
-        })
-        .await
+            })
+        };
+        let answers = self
+            .bulk(&grant, Operation::StateBulkDelete, requests, delete)
+            .await?;
+        Ok(failures(keys, answers))
     }
 
     /// Applies all operations in order, or none. `metadata` holds for every operation that does not say otherwise.
@@ -203,25 +202,18 @@ impl State {
         operations: Vec<StateOperation>,
         metadata: Vec<(String, String)>,
     ) -> Result<(), StateError> {
-        self.run(Operation::StateTransact, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let store = store(grant)?;
-            let can = store.capabilities();
-            let Some(most) = can.transactions else {
-                return Err(unsupported(grant, "transactions"));
-            };
-            check_operations(operations.len(), most)?;
-            let steps = operations
-                .into_iter()
-                .map(|operation| step(grant, can, operation, &metadata));
-            let steps = steps.collect::<Result<Vec<_>, _>>()?;
+        let grant = self.grant()?;
+        let steps = steps(&grant, operations, &metadata);
+        let transact = |grant: Arc<Grant>, steps: Vec<_>| async move {
+            let store = store(&grant)?;
             if steps.is_empty() {
                 Ok(())
             } else {
                 store.transact(steps).await
             }
-        })
-        .await
+        };
+        self.run(&grant, Operation::StateTransact, steps, transact)
+            .await
     }
 
     /// Keys of this app that begin with `prefix`, as the guest names them. A `limit` of 0 is the default, 100.
@@ -234,31 +226,18 @@ impl State {
         limit: u32,
         token: Option<&str>,
     ) -> Result<KeyPage, StateError> {
-        self.run(Operation::StateListKeys, |grant: Arc<Grant>| async move {
-            let grant = &*grant;
-            let store = store(grant)?;
-            if !store.capabilities().list_keys {
-                return Err(unsupported(grant, "listing keys"));
-            }
-            let limit = match limit {
-                0 => KEYS_PAGE_DEFAULT,
-                1..=KEYS_PAGE_MAX => limit,
-                _ => {
-                    let message =
-                        format!("a page has at most {KEYS_PAGE_MAX} keys, asked for {limit}");
-                    return Err(StateError::Invalid(message));
-                }
-            };
-            let stored = [&grant.key_prefix, prefix].concat();
-            let mut page = store.list_keys(&stored, limit, token).await?;
+        let grant = self.grant()?;
+        let page = page(&grant, prefix, limit);
+        let list = |grant: Arc<Grant>, (stored, limit): (String, u32)| async move {
+            let mut page = store(&grant)?.list_keys(&stored, limit, token).await?;
             let own = page
                 .keys
                 .iter()
                 .filter_map(|key| guest_key(&grant.key_prefix, key));
             page.keys = own.map(str::to_owned).collect();
             Ok(page)
-        })
-        .await
+        };
+        self.run(&grant, Operation::StateListKeys, page, list).await
     }
 
     fn grant(&self) -> Result<Arc<Grant>, StateError> {
@@ -270,24 +249,93 @@ impl State {
         )
     }
 
-    /// The future owns its grant: a closure over borrows could not be proven `Send` by whoever spawns it.
-    async fn run<T, F>(
+    /// Runs a call whose items have an answer each: what was refused here is not sent, and what has its answer is not
+    /// sent again.
+    async fn bulk<R: Clone, A, F>(
         &self,
+        grant: &Arc<Grant>,
         operation: Operation,
-        work: impl FnOnce(Arc<Grant>) -> F,
-    ) -> Result<T, StateError>
+        mut separated: Result<Separated<R>, StateError>,
+        send: impl Fn(Arc<Grant>, Vec<R>) -> F,
+    ) -> Result<Vec<Result<A, StateError>>, StateError>
+    where
+        F: Future<Output = Result<Vec<Result<A, StateError>>, StateError>>,
+    {
+        let pending = match &mut separated {
+            Ok(own) => Ok(Pending::new(grant, own.take())),
+            Err(error) => Err(error.clone()),
+        };
+        let attempt = |grant: Arc<Grant>, pending: Pending<R, A, StateError>| {
+            let (places, requests) = pending.take();
+            let sent = (!requests.is_empty()).then(|| send(grant, requests));
+            async move {
+                match sent {
+                    Some(sent) => pending.settle(&places, sent.await?),
+                    None => Ok(()),
+                }
+            }
+        };
+        let ended = self.run(grant, operation, pending.clone(), attempt).await;
+        match (separated, pending) {
+            (Ok(separated), Ok(pending)) => Ok(separated.in_order(pending.finish(ended)?)),
+            _ => ended.map(|()| Vec::new()),
+        }
+    }
+
+    /// Runs one call. What it sends was prepared once, so that every attempt sends the same; `work` is one attempt. Its
+    /// future owns its grant: a closure over borrows could not be proven `Send` by whoever spawns it.
+    fn run<I: Clone, T, F>(
+        &self,
+        grant: &Arc<Grant>,
+        operation: Operation,
+        prepared: Result<I, StateError>,
+        work: impl Fn(Arc<Grant>, I) -> F,
+    ) -> impl Future<Output = Result<T, StateError>>
     where
         F: Future<Output = Result<T, StateError>>,
     {
-        let grant = self.grant()?;
-        call(
-            &grant.calls,
-            operation,
-            self.caller.deadline,
-            work(grant.clone()),
-        )
-        .await
+        let attempt = move |prepared: Result<I, StateError>| {
+            let attempt = prepared.map(|input| work(grant.clone(), input));
+            async { attempt?.await }
+        };
+        call(grant, operation, self.caller.deadline, prepared, attempt)
     }
+}
+
+fn capabilities(grant: &Grant) -> Result<StateCapabilities, StateError> {
+    Ok(store(grant)?.capabilities())
+}
+
+fn steps(
+    grant: &Grant,
+    operations: Vec<StateOperation>,
+    metadata: &[(String, String)],
+) -> Result<Vec<crate::state::Operation>, StateError> {
+    let can = capabilities(grant)?;
+    let Some(most) = can.transactions else {
+        return Err(unsupported(grant, "transactions"));
+    };
+    check_operations(operations.len(), most)?;
+    let steps = operations
+        .into_iter()
+        .map(|operation| step(grant, can, operation, metadata));
+    steps.collect()
+}
+
+/// What is asked of the store for a page of keys: what they begin with there, and how many.
+fn page(grant: &Grant, prefix: &str, limit: u32) -> Result<(String, u32), StateError> {
+    if !capabilities(grant)?.list_keys {
+        return Err(unsupported(grant, "listing keys"));
+    }
+    let limit = match limit {
+        0 => KEYS_PAGE_DEFAULT,
+        1..=KEYS_PAGE_MAX => limit,
+        _ => {
+            let message = format!("a page has at most {KEYS_PAGE_MAX} keys, asked for {limit}");
+            return Err(StateError::Invalid(message));
+        }
+    };
+    Ok(([&grant.key_prefix, prefix].concat(), limit))
 }
 
 fn store(grant: &Grant) -> Result<&dyn StateStore, StateError> {

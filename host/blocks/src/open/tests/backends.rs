@@ -50,6 +50,51 @@ async fn an_ignored_error_leaves_a_backend_that_answers_unavailable() {
 }
 
 #[tokio::test]
+async fn an_open_breaker_outlives_a_reload_that_does_not_change_its_policy() {
+    let policies = |trip: u32, retries: u32| {
+        let text = format!(
+            "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {{ name: policies }}\nspec:\n  policies:\n    \
+             retries: {{ DefaultStatestoreComponentOutboundRetryPolicy: {{ maxRetries: {retries} }} }}\n    \
+             circuitBreakers: {{ DefaultCircuitBreakerPolicy: {{ trip: totalFailures >= {trip} }} }}\n"
+        );
+        let name = "resiliency.yaml".into();
+        let source = berth_resources::Source::Text { name, text };
+        berth_resources::load(&[source], &Default::default())
+            .resources
+            .resiliencies
+    };
+    let blocks = Blocks::new();
+    // What it opens serves no topics: every call is a failure.
+    let broken = component(
+        "p",
+        "pubsub.engine",
+        &[("host", MetadataValue::Plain("x".to_owned()))],
+    );
+    let publish = async || {
+        let publisher = blocks.publisher(&caller("orders"), "p");
+        let (message, options) = Default::default();
+        let answer = publisher.publish("t", message, options).await;
+        answer.unwrap_err().to_string()
+    };
+    let mut run = Run::new();
+    let mut reload = async |resiliencies| {
+        run.resiliencies = resiliencies;
+        let before = blocks.snapshot();
+        let (backends, findings) = run.open(std::slice::from_ref(&broken), Some(&before)).await;
+        assert_eq!(findings, [""; 0]);
+        blocks.swap(backends);
+    };
+    reload(policies(1, 1)).await;
+    assert_eq!(publish().await, "\"p\" serves no topics");
+    let open = "pub/sub backend \"p\": its circuit breaker is open for another";
+    assert!(publish().await.starts_with(open));
+    reload(policies(1, 2)).await;
+    assert!(publish().await.starts_with(open));
+    reload(policies(2, 2)).await;
+    assert_eq!(publish().await, "\"p\" serves no topics");
+}
+
+#[tokio::test]
 async fn unchanged_backends_stay_open_over_a_reload() {
     let run = Run::new();
     let (first, _) = run

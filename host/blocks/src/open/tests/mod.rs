@@ -214,6 +214,7 @@ struct Run {
     apps: Vec<App>,
     native: Vec<(Namespace, AppId)>,
     configurations: Vec<Configuration>,
+    resiliencies: Vec<Resiliency>,
 }
 
 impl Run {
@@ -227,6 +228,7 @@ impl Run {
             apps,
             native: Vec::new(),
             configurations: Vec::new(),
+            resiliencies: Vec::new(),
         }
     }
 
@@ -241,6 +243,7 @@ impl Run {
             apps: self.apps.clone(),
             native: self.native.clone(),
             configurations: self.configurations.clone(),
+            resiliencies: self.resiliencies.clone(),
         };
         let (backends, findings) = open(components, &self.registry, &plan, before).await;
         (backends, findings.iter().map(ToString::to_string).collect())

@@ -77,6 +77,7 @@ async fn a_secret_that_is_missing_says_what_was_tried() {
         apps: Vec::new(),
         native: Vec::new(),
         configurations: Vec::new(),
+        resiliencies: Vec::new(),
     };
     let findings = check_secrets(&[vault, state], &run.registry, &plan).await;
     assert_eq!(

@@ -1,5 +1,8 @@
 //! The rules of the pipeline, seen through the handles.
 
+mod invocations;
+mod policies;
+
 use crate::{
     Backend, Backends, Block, Blocks, BulkMessage, Caller, DeleteItem, KeyPrefix, Message,
     PublishOptions, SetItem, StateOperation, TopicRules, TopicScopes,
@@ -469,7 +472,7 @@ async fn a_call_ends_with_the_deadline_of_its_caller() {
     let short = caller_in("default", "orders", Duration::from_secs(1));
     assert!(matches!(
         invoke(&short, "b").await,
-        Err(InvokeError::Unavailable(_))
+        Err(InvokeError::Undelivered(_))
     ));
     blocks.set_invoke(Arc::new(Slow(Duration::from_secs(2))));
     assert!(matches!(
@@ -491,6 +494,44 @@ async fn a_call_ends_with_the_deadline_of_its_caller() {
     ));
 }
 
+fn empty_body() -> Body {
+    Body::new(Empty::new().map_err(|never| match never {}))
+}
+
+/// A door as bindings make it: one boxed future over borrows of many lifetimes.
+#[async_trait]
+trait Door {
+    async fn every_call(&mut self, key: &str, keys: Vec<String>) -> Result<(), StateError>;
+}
+
+#[async_trait]
+impl Door for Blocks {
+    async fn every_call(&mut self, key: &str, keys: Vec<String>) -> Result<(), StateError> {
+        let caller = caller("orders");
+        let state = self.state(&caller, key);
+        state.get(key, GetOptions::default()).await?;
+        state.bulk_get(keys, GetOptions::default()).await?;
+        state.bulk_set(vec![item(key, key)]).await?;
+        state.bulk_delete(Vec::new()).await?;
+        state.list_keys(key, 1, Some(key)).await?;
+        let publisher = self.publisher(&caller, key);
+        let _ = publisher
+            .bulk_publish(key, Vec::new(), PublishOptions::default())
+            .await;
+        let _ = self.secrets(&caller, key).get(key, Vec::new()).await;
+        let request = http::Request::new(empty_body());
+        let _ = self.invoker(&caller).invoke(key, request).await;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_door_can_make_every_call_on_a_task_of_its_own() {
+    let mut blocks = blocks([backend("s", "state.in-memory").await]);
+    let called = tokio::spawn(async move { blocks.every_call("s", vec!["k".to_owned()]).await });
+    assert_eq!(called.await.unwrap(), Ok(()));
+}
+
 #[test]
 fn calls_can_be_awaited_on_any_thread() {
     fn is_send(_: impl Send) {}
@@ -504,5 +545,7 @@ fn calls_can_be_awaited_on_any_thread() {
     is_send(publisher.bulk_publish("t", Vec::new(), PublishOptions::default()));
     let secrets = blocks.secrets(&caller, "s");
     is_send(secrets.bulk(Vec::new()));
+    let invoker = blocks.invoker(&caller);
+    is_send(invoker.invoke("a", http::Request::new(empty_body())));
     is_send(blocks.backends());
 }

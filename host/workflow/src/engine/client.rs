@@ -1,0 +1,376 @@
+//! What apps and tools ask of instances.
+
+use super::{Engine, Shared};
+use crate::{
+    Event, Failure, Payload, Replay, codec,
+    driver::{Exit, history},
+    limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX},
+    message::{Ended, Message},
+    replay,
+};
+use berth_blocks::workflow::{
+    InstanceKey, InstancePage, InstanceQuery, InstanceRow, Sent, WorkflowStoreError,
+};
+use berth_resources::{AppId, Namespace};
+use futures::future::{BoxFuture, select};
+use std::{pin::pin, sync::Arc, time::Duration};
+use tokio::sync::Notify;
+
+/// Children looked up at once.
+const PAGE: usize = 500;
+
+/// Why a call about an instance failed: the variant says what the caller can do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// There is no such instance.
+    #[error("{0}")]
+    NotFound(String),
+    /// The ID is taken.
+    #[error("{0}")]
+    Exists(String),
+    /// The request is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// The instance is not in a state that allows this.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// Over a limit.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Another attempt may cure it; whether it happened is unknown.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It did not happen in time.
+    #[error("{0}")]
+    Timeout(String),
+}
+
+impl From<WorkflowStoreError> for ClientError {
+    fn from(error: WorkflowStoreError) -> Self {
+        match error {
+            WorkflowStoreError::NotFound(text) => Self::NotFound(text),
+            WorkflowStoreError::NotAllowed(text) | WorkflowStoreError::Fenced(text) => {
+                Self::NotAllowed(text)
+            }
+            WorkflowStoreError::TooLarge(text) => Self::TooLarge(text),
+            WorkflowStoreError::Unavailable(text) | WorkflowStoreError::Other(text) => {
+                Self::Unavailable(text)
+            }
+        }
+    }
+}
+
+/// An instance, with its outcome decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceView {
+    /// Its row.
+    pub row: InstanceRow,
+    /// Result or error, when it has ended.
+    pub outcome: Option<Result<Payload, Failure>>,
+}
+
+/// A caller that waits for an instance, listed for as long as it waits.
+struct Watch<'e> {
+    shared: &'e Shared,
+    key: &'e InstanceKey,
+    notify: Arc<Notify>,
+}
+
+impl<'e> Watch<'e> {
+    fn of(shared: &'e Shared, key: &'e InstanceKey) -> Self {
+        Self {
+            notify: shared.watch(key),
+            shared,
+            key,
+        }
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.shared.unwatch(self.key, &self.notify);
+    }
+}
+
+/// The history of an instance; the number of an event is its place.
+pub type History = Vec<Event>;
+
+impl Engine {
+    /// An instance; `None`: there is none.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn get(&self, key: &InstanceKey) -> Result<Option<InstanceView>, ClientError> {
+        let row = self.shared.store.get(key).await?;
+        row.map(view).transpose()
+    }
+
+    /// Waits until an instance has ended.
+    ///
+    /// # Errors
+    /// There is none; it has not ended in time; or the store cannot be reached.
+    pub async fn wait(
+        &self,
+        key: &InstanceKey,
+        timeout: Option<Duration>,
+    ) -> Result<InstanceView, ClientError> {
+        let platform = &self.shared.platform;
+        let deadline = timeout.map(|timeout| platform.now().after(timeout));
+        loop {
+            let watch = Watch::of(&self.shared, key);
+            let mut ended = pin!(watch.notify.notified());
+            // From here on no end is missed.
+            ended.as_mut().enable();
+            let found = self.get(key).await?.ok_or_else(|| absent(key))?;
+            if found.row.state.status.is_terminal() {
+                return Ok(found);
+            }
+            let now = platform.now();
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                let status = found.row.state.status;
+                return Err(ClientError::Timeout(format!("{key} is still {status}")));
+            }
+            let poll = now.after(self.shared.config.poll_interval);
+            let until = deadline.map_or(poll, |deadline| deadline.min(poll));
+            select(ended, platform.sleep_until(until)).await;
+        }
+    }
+
+    /// The history of an instance.
+    ///
+    /// # Errors
+    /// There is none; or the store cannot be reached.
+    pub async fn history(&self, key: &InstanceKey) -> Result<History, ClientError> {
+        let row = self
+            .shared
+            .store
+            .get(key)
+            .await?
+            .ok_or_else(|| absent(key))?;
+        let events = history(&*self.shared.store, &row).await;
+        let failed = |exit| match exit {
+            Exit::Lost(why) => ClientError::NotFound(why),
+            Exit::Retry(why) => ClientError::Unavailable(why),
+            Exit::Ended | Exit::Released | Exit::Panicked => absent(key),
+        };
+        Ok(events.map_err(failed)?.into())
+    }
+
+    /// Runs code, by digest where the executor has several, against the history of an instance: whether code that was
+    /// changed still fits. Nothing is stored and no activity is called. Ends when the code does; the caller bounds it.
+    ///
+    /// # Errors
+    /// There is no such instance; or the store cannot be reached.
+    pub async fn trial(
+        &self,
+        key: &InstanceKey,
+        code: Option<String>,
+    ) -> Result<Replay, ClientError> {
+        let history = self.history(key).await?;
+        Ok(replay(&*self.shared.executor, key, history, code).await)
+    }
+
+    /// Instances that match, newest first.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn list(&self, query: InstanceQuery) -> Result<InstancePage, ClientError> {
+        Ok(self.shared.store.list(query).await?)
+    }
+
+    /// Sends an external event. One with an ID that was sent before is dropped; one to an instance that has ended, too.
+    ///
+    /// # Errors
+    /// A bad name or payload; no such instance; or the store cannot be reached.
+    pub async fn raise_event(
+        &self,
+        key: &InstanceKey,
+        name: &str,
+        payload: Payload,
+        id: Option<String>,
+    ) -> Result<(), ClientError> {
+        if name.is_empty() || name.len() > NAME_BYTES_MAX {
+            return Err(ClientError::Invalid(format!(
+                "event name {name:?}: expected 1 to {NAME_BYTES_MAX} bytes"
+            )));
+        }
+        if payload.data.len() > PAYLOAD_BYTES_MAX {
+            return Err(ClientError::TooLarge(format!(
+                "the event has {} bytes, the limit is {PAYLOAD_BYTES_MAX}",
+                payload.data.len()
+            )));
+        }
+        let name = name.to_owned();
+        let message = Message::Raise { name };
+        self.send(key, &message, Some(&payload), id).await.map(drop)
+    }
+
+    /// Asks a workflow to cancel: its pending operations end as canceled, later ones work. Nothing happens to one that
+    /// has ended.
+    ///
+    /// # Errors
+    /// No such instance; or the store cannot be reached.
+    pub async fn cancel(&self, key: &InstanceKey, reason: &str) -> Result<(), ClientError> {
+        let reason = reason.to_owned();
+        self.send(key, &Message::Cancel { reason }, None, None)
+            .await
+            .map(drop)
+    }
+
+    /// Lets nothing more happen in an instance until it is resumed.
+    ///
+    /// # Errors
+    /// No such instance, or it has ended; or the store cannot be reached.
+    pub async fn suspend(&self, key: &InstanceKey, reason: &str) -> Result<(), ClientError> {
+        let reason = reason.to_owned();
+        let sent = self
+            .send(key, &Message::Suspend { reason }, None, None)
+            .await?;
+        unless_finished(key, sent)
+    }
+
+    /// Lets a suspended instance go on.
+    ///
+    /// # Errors
+    /// No such instance, or it has ended; or the store cannot be reached.
+    pub async fn resume(&self, key: &InstanceKey, reason: &str) -> Result<(), ClientError> {
+        let reason = reason.to_owned();
+        let sent = self
+            .send(key, &Message::Resume { reason }, None, None)
+            .await?;
+        unless_finished(key, sent)
+    }
+
+    /// Ends an instance, and if `recursive` its children. Nothing happens to one that has ended.
+    ///
+    /// # Errors
+    /// No such instance; or the store cannot be reached.
+    pub async fn terminate(
+        &self,
+        key: &InstanceKey,
+        reason: &str,
+        recursive: bool,
+    ) -> Result<(), ClientError> {
+        let reason = reason.to_owned();
+        let message = Message::Terminate { reason, recursive };
+        self.send(key, &message, None, None).await.map(drop)
+    }
+
+    /// Removes an instance that has ended (or any, if `force`), and if `recursive` the children that it started.
+    /// `false`: there was none.
+    ///
+    /// # Errors
+    /// It has not ended; or the store cannot be reached.
+    pub fn purge<'e>(
+        &'e self,
+        key: &'e InstanceKey,
+        force: bool,
+        recursive: bool,
+    ) -> BoxFuture<'e, Result<bool, ClientError>> {
+        Box::pin(async move {
+            if recursive {
+                for child in self.children(key).await? {
+                    match self.purge(&child, force, true).await {
+                        // It outlives its parent, as children do that nobody awaited.
+                        Err(ClientError::NotAllowed(_)) => {}
+                        other => drop(other?),
+                    }
+                }
+            }
+            let purged = self.shared.store.purge(key, force).await?;
+            self.shared.ended(key);
+            Ok(purged)
+        })
+    }
+
+    async fn children(&self, key: &InstanceKey) -> Result<Vec<InstanceKey>, ClientError> {
+        let mut query = InstanceQuery::children(key.clone(), PAGE);
+        let mut children = Vec::new();
+        loop {
+            let page = self.shared.store.list(query.clone()).await?;
+            children.extend(page.rows.into_iter().map(|row| row.key));
+            match page.next {
+                Some(next) => query.token = Some(next),
+                None => return Ok(children),
+            }
+        }
+    }
+
+    /// Digests of the code that instances of an app need which have not ended.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn codes(
+        &self,
+        namespace: &Namespace,
+        app: &AppId,
+    ) -> Result<Vec<String>, ClientError> {
+        Ok(self.shared.store.codes(namespace, app).await?)
+    }
+
+    /// The code of an app has changed: its stalled instances are tried again. How many.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn code_changed(
+        &self,
+        namespace: &Namespace,
+        app: &AppId,
+    ) -> Result<usize, ClientError> {
+        let now = self.shared.platform.now();
+        let woken = self.shared.store.wake_stalled(namespace, app, now).await?;
+        self.apps_changed();
+        Ok(woken)
+    }
+
+    async fn send(
+        &self,
+        key: &InstanceKey,
+        message: &Message,
+        payload: Option<&Payload>,
+        dedup: Option<String>,
+    ) -> Result<Sent, ClientError> {
+        let message = berth_blocks::workflow::Message {
+            dedup,
+            body: codec::encode(message, payload),
+            at: self.shared.platform.now(),
+        };
+        self.shared.reach("before send").await;
+        let sent = self.shared.store.send(key, message).await;
+        self.shared.reach("after send").await;
+        // Also after an error, which leaves open what happened, and for a message that was sent before: then the one who
+        // sent it may have heard of an error.
+        if !matches!(sent, Ok(Sent::NotFound | Sent::Finished)) {
+            self.shared.message_sent(key);
+        }
+        let sent = sent?;
+        if sent == Sent::NotFound {
+            return Err(absent(key));
+        }
+        Ok(sent)
+    }
+}
+
+fn unless_finished(key: &InstanceKey, sent: Sent) -> Result<(), ClientError> {
+    match sent {
+        Sent::Finished => Err(ClientError::NotAllowed(format!("{key} has ended"))),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn absent(key: &InstanceKey) -> ClientError {
+    ClientError::NotFound(format!("there is no {key}"))
+}
+
+fn view(row: InstanceRow) -> Result<InstanceView, ClientError> {
+    let outcome = row.state.outcome.as_ref();
+    let outcome = outcome.map(codec::decode::<Ended>).transpose();
+    let outcome = outcome.map_err(|error| ClientError::Unavailable(error.to_string()))?;
+    Ok(InstanceView {
+        outcome: outcome.map(|(ended, payload)| match ended {
+            Ended::Completed => Ok(payload.unwrap_or_default()),
+            Ended::Failed(failure) => Err(failure),
+        }),
+        row,
+    })
+}

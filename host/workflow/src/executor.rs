@@ -1,0 +1,79 @@
+//! The code that the engine runs: guests in production, plain Rust in tests.
+
+use crate::{Context, Failure, Payload};
+use berth_blocks::workflow::InstanceKey;
+use berth_resources::{AppId, Namespace};
+use futures::future::BoxFuture;
+use std::sync::Arc;
+
+/// A workflow to be run, from its beginning: also when it is replayed.
+#[derive(Debug, Clone)]
+pub struct WorkflowRun {
+    /// The instance.
+    pub key: InstanceKey,
+    /// Name of the workflow.
+    pub name: String,
+    /// Its input.
+    pub input: Payload,
+    /// W3C `traceparent` of whoever started it.
+    pub traceparent: Option<Arc<str>>,
+    /// Digest of the code to run: what [`Executor::code`] chose.
+    pub code: Option<String>,
+}
+
+/// How the code of a workflow ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkflowEnd {
+    /// It returned a result.
+    Completed(Payload),
+    /// It returned an error.
+    Failed(Failure),
+    /// It did what no workflow may do, or trapped: the reason, for people. The instance waits for other code.
+    Stalled(String),
+    /// It could not be run here and now: the reason. The instance is tried again later.
+    Unavailable(String),
+}
+
+/// One attempt of an activity.
+#[derive(Debug, Clone)]
+pub struct ActivityTask {
+    /// The instance that asked for it.
+    pub key: InstanceKey,
+    /// The app that runs it.
+    pub app: AppId,
+    /// Name of the activity.
+    pub name: String,
+    /// Its input.
+    pub input: Payload,
+    /// Names the activity within the run of the instance.
+    pub task_id: String,
+    /// The same for all attempts of this activity, and for no other activity.
+    pub idempotency_key: String,
+    /// From 1.
+    pub attempt: u32,
+    /// W3C `traceparent` of whoever started the workflow.
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// Runs workflows and activities. One instance runs once at a time; activities run side by side.
+pub trait Executor: Send + Sync + 'static {
+    /// The apps that have workflows or activities here.
+    fn apps(&self) -> Vec<(Namespace, AppId)>;
+
+    /// Chooses the code of an instance, by digest, before it is run or replayed; `stored` is what was chosen last. It is
+    /// stored with the next commit, so that [`Engine::codes`](crate::Engine::codes) knows what must be kept.
+    fn code(&self, key: &InstanceKey, workflow: &str, stored: Option<&str>) -> Option<String> {
+        let _ = (key, workflow);
+        stored.map(str::to_owned)
+    }
+
+    /// Runs a workflow. The future lives as long as this host owns the instance, and waits inside the methods of
+    /// [`Context`]. It must do nothing but what its context offers, since it is run again from the beginning on another
+    /// day or host. It is dropped when the instance is given up.
+    ///
+    /// A future that returns `Pending` without waiting in its context must arrange to be woken.
+    fn run_workflow(&self, context: Context, run: WorkflowRun) -> BoxFuture<'static, WorkflowEnd>;
+
+    /// Runs one attempt of an activity. Dropped when nobody waits for it any more.
+    fn run_activity(&self, task: ActivityTask) -> BoxFuture<'static, Result<Payload, Failure>>;
+}

@@ -1,0 +1,207 @@
+//! The engine on the real clock, the real disk and SQLite, in a process that is killed again and again.
+//!
+//! The test starts itself as the host: every activity writes a line to a ledger before it answers, and the test kills
+//! the host whenever the ledger has grown by some lines. At the end each step of each workflow stands in the ledger, in
+//! order, and none more often than the kills explain.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+use berth_blocks::{
+    registry::{Connections, Metadata, OpenContext},
+    workflow::InstanceKey,
+};
+use berth_resources::{AppId, Namespace};
+use berth_workflow::{
+    ActivityOptions, ActivityTask, Config, Conflict, Context, Engine, Executor, Failure, Payload,
+    StartOptions, Tokio, WorkflowEnd, WorkflowRun,
+};
+use futures::future::{BoxFuture, join_all};
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Where the host of a test keeps its data; set in the process that is the host.
+const HOST: &str = "BERTH_WORKFLOW_TEST_HOST";
+const WORKFLOWS: u64 = 12;
+const STEPS: u64 = 25;
+const KILLS: usize = 8;
+
+/// How long the test waits for the ledger to grow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Ledger(Arc<File>);
+
+impl Executor for Ledger {
+    fn apps(&self) -> Vec<(Namespace, AppId)> {
+        vec![(Namespace::default(), "app".parse().unwrap())]
+    }
+
+    fn run_workflow(&self, context: Context, _: WorkflowRun) -> BoxFuture<'static, WorkflowEnd> {
+        Box::pin(async move {
+            for step in 0..STEPS {
+                let input = Payload::json(step.to_string());
+                let handle = context.schedule_activity("note", input, ActivityOptions::default());
+                let Ok(handle) = handle else {
+                    return WorkflowEnd::Completed(Payload::default());
+                };
+                if let Err(error) = context.wait(handle).await {
+                    return WorkflowEnd::Failed(Failure::new("note", error.to_string()));
+                }
+            }
+            WorkflowEnd::Completed(Payload::json("true"))
+        })
+    }
+
+    fn run_activity(&self, task: ActivityTask) -> BoxFuture<'static, Result<Payload, Failure>> {
+        let file = self.0.clone();
+        Box::pin(async move {
+            let step = String::from_utf8_lossy(&task.input.data).into_owned();
+            // One write in append mode: lines of several activities do not mix.
+            let line = format!("{} {step}\n", task.key.id);
+            (&*file).write_all(line.as_bytes()).unwrap();
+            Ok(task.input)
+        })
+    }
+}
+
+fn key(number: u64) -> InstanceKey {
+    InstanceKey::new(
+        Namespace::default(),
+        "app".parse().unwrap(),
+        &format!("{number}"),
+    )
+}
+
+/// The host: starts all workflows, or finds them, and waits for their end.
+async fn host(folder: &Path) {
+    let registry = berth_drivers::registry();
+    let driver = registry.driver("state.sqlite").unwrap();
+    let context = OpenContext {
+        name: "statestore".to_owned(),
+        namespace: Namespace::default(),
+        data_dir: folder.to_owned(),
+        apps: Vec::new(),
+        connections: Connections::default(),
+    };
+    let opened = (driver.open)(context, Metadata::default()).await.unwrap();
+    let ledger = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join("ledger"))
+        .unwrap();
+    let executor = Arc::new(Ledger(Arc::new(ledger)));
+    let store = opened.workflows.unwrap();
+    let engine = Engine::open(store, executor, Arc::new(Tokio), Config::default())
+        .await
+        .unwrap();
+    let runs = (0..WORKFLOWS).map(|number| {
+        let engine = &engine;
+        async move {
+            let options = StartOptions {
+                conflict: Conflict::UseExisting,
+                reuse: berth_workflow::Reuse::Never,
+                ..StartOptions::default()
+            };
+            engine
+                .start(&key(number), "steps", Payload::default(), options)
+                .await
+                .unwrap();
+            engine.wait(&key(number), None).await.unwrap()
+        }
+    });
+    for view in join_all(runs).await {
+        assert!(matches!(view.outcome, Some(Ok(_))), "{view:?}");
+    }
+    engine.shut_down().await;
+}
+
+/// The process that is killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a role in the test below"]
+async fn the_host_of_the_test() {
+    if let Some(folder) = std::env::var_os(HOST) {
+        host(&PathBuf::from(folder)).await;
+    }
+}
+
+fn spawn(folder: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "the_host_of_the_test",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env(HOST, folder)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn lines(folder: &Path) -> Vec<(u64, u64)> {
+    let text = std::fs::read_to_string(folder.join("ledger")).unwrap_or_default();
+    let parse = |line: &str| {
+        let (instance, step) = line.split_once(' ')?;
+        Some((instance.parse().ok()?, step.parse().ok()?))
+    };
+    text.lines().filter_map(parse).collect()
+}
+
+/// Waits until the ledger has so many lines, or the host has ended.
+fn until_grown(folder: &Path, count: usize, child: &mut Child) {
+    let deadline = Instant::now() + PATIENCE;
+    while lines(folder).len() < count && child.try_wait().unwrap().is_none() {
+        assert!(
+            Instant::now() < deadline,
+            "the ledger has not grown to {count} lines"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_host_that_is_killed_again_and_again_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut kills = 0;
+    for round in 0..KILLS {
+        let mut child = spawn(folder.path());
+        until_grown(folder.path(), (round + 1) * 20, &mut child);
+        if child.try_wait().unwrap().is_none() {
+            // On unix this is SIGKILL: the process gets no chance to do anything more.
+            child.kill().unwrap();
+            kills += 1;
+        }
+        child.wait().unwrap();
+    }
+    assert!(kills > KILLS / 2, "{kills}");
+    assert!(spawn(folder.path()).wait().unwrap().success());
+    let mut counts: BTreeMap<(u64, u64), usize> = BTreeMap::new();
+    let mut last: BTreeMap<u64, u64> = BTreeMap::new();
+    for (instance, step) in lines(folder.path()) {
+        *counts.entry((instance, step)).or_default() += 1;
+        let before = last.insert(instance, step);
+        let next = before.map_or(0, |before| before + 1);
+        // The same again after a kill, or the next.
+        assert!(
+            step == next || Some(step) == before,
+            "{instance}: {step} after {before:?}"
+        );
+    }
+    for instance in 0..WORKFLOWS {
+        for step in 0..STEPS {
+            let count = counts.get(&(instance, step)).copied().unwrap_or(0);
+            assert!(
+                (1..=1 + kills).contains(&count),
+                "{instance} {step}: {count} times"
+            );
+        }
+    }
+    let repeated: usize = counts.values().map(|count| count - 1).sum();
+    // One activity per workflow runs at a time, so a kill repeats at most one of each.
+    assert!(repeated <= kills * WORKFLOWS as usize, "{repeated}");
+}

@@ -1,0 +1,9 @@
+//! Single questions, each in a world of its own.
+
+mod activities;
+mod lifecycle;
+mod limits;
+mod sagas;
+mod starts;
+mod timers;
+mod versions;
