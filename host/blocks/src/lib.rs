@@ -27,6 +27,7 @@ mod pipeline;
 pub mod pubsub;
 pub mod registry;
 mod replay;
+pub mod resolution;
 mod scopes;
 pub mod secrets;
 pub mod state;

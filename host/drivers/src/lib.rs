@@ -3,6 +3,7 @@
 //! `state/sqlite.rs` is exactly `type: state.sqlite`. A driver makes one attempt and knows no policy; what several
 //! drivers of one engine share has a module of its own (`sqlite`).
 
+mod nameresolution;
 #[cfg(feature = "postgresql")]
 mod postgresql;
 #[cfg(any(feature = "state-sqlite", feature = "state-postgresql"))]
@@ -18,7 +19,7 @@ mod pubsub;
 #[cfg(feature = "redis")]
 #[cfg_attr(
     not(all(feature = "state-redis", feature = "pubsub-redis")),
-    allow(dead_code)
+    allow(dead_code, unused_imports)
 )]
 mod redis;
 #[cfg(test)]
@@ -40,6 +41,8 @@ mod task;
 mod tls;
 #[cfg(feature = "state-sqlite")]
 mod workflow;
+
+pub use nameresolution::{ResolverContext, Secrets, check_resolver, open_resolver};
 
 use berth_blocks::registry::{Driver, Registry};
 

@@ -122,7 +122,7 @@ impl Component {
     }
 }
 
-fn read_auth(document: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<String> {
+pub(crate) fn read_auth(document: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<String> {
     let mut auth = document.child("auth", reading)?;
     let store = auth.required("secretStore", "the name of a secret store", reading);
     let store = store.and_then(|field| field.text(reading).map(str::to_owned));
@@ -236,7 +236,10 @@ fn read_value(
     }
 }
 
-fn read_secret_ref(field: Field<'_>, reading: &mut Reading<'_>) -> Option<MetadataValue> {
+pub(crate) fn read_secret_ref(
+    field: Field<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<MetadataValue> {
     let mut fields = field.fields(reading)?;
     let name = fields.required("name", "the name of a secret", reading);
     let name = name.and_then(|field| field.text(reading));

@@ -1,7 +1,8 @@
 //! `kind: Configuration` (dapr.io/v1alpha1): what applies to an app beyond its manifest.
 
 use crate::{
-    Namespace, Origin, document::Head, fields::Fields, node::quote, reader::Reading, value::Field,
+    AccessControl, NameResolution, Namespace, Origin, document::Head, fields::Fields, node::quote,
+    reader::Reading, value::Field,
 };
 
 /// A configuration that an App names.
@@ -15,6 +16,10 @@ pub struct Configuration {
     pub secret_scopes: Vec<SecretScope>,
     /// `spec.tracing`.
     pub tracing: Option<Tracing>,
+    /// `spec.accessControl`: absent, or empty, everybody of the namespace may call.
+    pub access_control: Option<AccessControl>,
+    /// `spec.nameResolution`: absent, apps of other hosts are found through `sqlite`.
+    pub name_resolution: Option<NameResolution>,
     /// Given by `--config`: applies to every app of the namespace that names no configuration.
     pub by_default: bool,
     /// Where the document stands.
@@ -55,8 +60,7 @@ pub struct Tracing {
 }
 
 /// What Dapr knows in `spec` and this version does not apply.
-const NOT_APPLIED: [&str; 14] = [
-    "accessControl",
+const NOT_APPLIED: [&str; 12] = [
     "api",
     "appHttpPipeline",
     "components",
@@ -66,7 +70,6 @@ const NOT_APPLIED: [&str; 14] = [
     "metric",
     "metrics",
     "mtls",
-    "nameResolution",
     "wasm",
     "workflow",
     "workflows",
@@ -80,6 +83,8 @@ impl Configuration {
     ) -> Option<Self> {
         let mut secret_scopes = Vec::new();
         let mut tracing = None;
+        let mut access_control = None;
+        let mut name_resolution = None;
         if let Some(mut spec) = document.child("spec", reading) {
             if let Some(mut secrets) = spec.child("secrets", reading) {
                 secret_scopes = read_secret_scopes(&mut secrets, reading);
@@ -88,6 +93,12 @@ impl Configuration {
             tracing = spec
                 .child("tracing", reading)
                 .map(|fields| read_tracing(fields, reading));
+            access_control = spec
+                .child("accessControl", reading)
+                .and_then(|fields| AccessControl::read(fields, reading));
+            name_resolution = spec
+                .child("nameResolution", reading)
+                .and_then(|fields| NameResolution::read(fields, &head.namespace, reading));
             spec.not_applied(&NOT_APPLIED, reading);
             spec.finish(reading);
         }
@@ -96,6 +107,8 @@ impl Configuration {
             namespace: head.namespace,
             secret_scopes,
             tracing,
+            access_control,
+            name_resolution,
             by_default: false,
             origin: head.origin,
         })

@@ -103,22 +103,15 @@ fn body(
         "Configuration" => {
             Configuration::read(head, &mut fields, reading).map(Resource::Configuration)
         }
+        "HTTPEndpoint" => {
+            HttpEndpoint::read(head, &mut fields, reading).map(Resource::HttpEndpoint)
+        }
         "Resiliency" => Resiliency::read(head, &mut fields, reading).map(Resource::Resiliency),
         other => {
             let message = format!("{} {} is not served yet", other, quote(&head.name));
             reading.warning(fields.key_place("kind"), message);
             fields.ignore(&["spec", "auth", "scopes"]);
-            let Head {
-                name,
-                namespace,
-                origin,
-                ..
-            } = head;
-            (other == "HTTPEndpoint").then_some(Resource::HttpEndpoint(HttpEndpoint {
-                name,
-                namespace,
-                origin,
-            }))
+            None
         }
     };
     fields.finish(reading);

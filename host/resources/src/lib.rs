@@ -7,6 +7,7 @@
 //!
 //! Nothing here opens a backend or reads a guest: `berth check` and `berth run` take the same path through this crate.
 
+mod access_control;
 mod app;
 mod checks;
 mod component;
@@ -16,8 +17,10 @@ mod duration;
 mod expression;
 mod fields;
 mod files;
+mod http_endpoint;
 mod kinds;
 mod load;
+mod name_resolution;
 mod names;
 mod node;
 mod origin;
@@ -32,6 +35,7 @@ mod units;
 mod value;
 mod yaml;
 
+pub use access_control::{AccessControl, AccessRequest, Action, PeerIdentity};
 pub use app::{
     Access, Allow, App, FileGrant, HttpExposure, Instances, InvalidRule, Limits, OutboundRule,
     Scheme,
@@ -39,14 +43,16 @@ pub use app::{
 pub use component::{Component, ComponentType, MetadataItem, MetadataValue};
 pub use configuration::{Configuration, DefaultAccess, SecretScope, Tracing};
 pub use duration::{parse_duration, parse_duration_or_millis};
+pub use http_endpoint::{ClientTls, HttpEndpoint};
 pub use load::load;
+pub use name_resolution::{NameResolution, ResolverKind, StaticApp};
 pub use names::{AppId, InvalidName, Namespace};
 pub use origin::{Diagnostic, Origin, Severity};
 pub use resiliency::{
     ActorTarget, AppTarget, Backoff, CircuitBreakerPolicy, CircuitBreakerScope, ComponentTarget,
     Matching, Policies, Resiliency, RetryPolicy, TargetPolicies,
 };
-pub use resources::{HttpEndpoint, LoadOptions, Loaded, Resources, Source};
+pub use resources::{LoadOptions, Loaded, Resources, Source};
 pub use subscription::{BulkSettings, Rule, Subscription};
 pub use suggest::{did_you_mean, nearest};
 pub use templates::{TemplateContext, depends_on_app, expand_templates, uses_namespace};

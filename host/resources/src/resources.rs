@@ -1,8 +1,8 @@
 //! What was loaded, and from where.
 
 use crate::{
-    App, AppId, Component, Configuration, Diagnostic, Namespace, Origin, Resiliency, Severity,
-    Subscription,
+    App, AppId, Component, Configuration, Diagnostic, HttpEndpoint, Namespace, Resiliency,
+    Severity, Subscription,
 };
 use std::path::PathBuf;
 
@@ -96,15 +96,4 @@ impl Resources {
             None => own.find(|configuration| configuration.by_default),
         }
     }
-}
-
-/// `kind: HTTPEndpoint` (dapr.io/v1alpha1): known to Dapr, not served yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpEndpoint {
-    /// `metadata.name`.
-    pub name: String,
-    /// The tenant.
-    pub namespace: Namespace,
-    /// Where the document stands.
-    pub origin: Origin,
 }

@@ -15,11 +15,11 @@ use std::time::Duration;
 /// Declares a metadata struct with the fields of every Redis component and the given ones, which must carry serde's
 /// attributes themselves. `connection(&self)` gives the common ones.
 macro_rules! redis_metadata {
-    ($(#[$meta:meta])* struct $name:ident { $($own:tt)* }) => {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($own:tt)* }) => {
         $(#[$meta])*
         #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase", deny_unknown_fields)]
-        struct $name {
+        $vis struct $name {
             /// Address, `host:port`; the port defaults to `redisPort`. Several with commas: nodes of a Cluster, or
             /// sentinels.
             redis_host: String,

@@ -121,6 +121,8 @@ async fn the_configuration_of_an_app_restricts_its_secrets() {
         namespace: Namespace::default(),
         secret_scopes: vec![scope],
         tracing: None,
+        access_control: None,
+        name_resolution: None,
         by_default: false,
         origin: Origin::defaults(),
     });
