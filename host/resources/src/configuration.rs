@@ -60,7 +60,8 @@ pub struct Tracing {
 }
 
 /// What Dapr knows in `spec` and this version does not apply.
-const NOT_APPLIED: [&str; 12] = [
+const NOT_APPLIED: [&str; 14] = [
+    "accessControl",
     "api",
     "appHttpPipeline",
     "components",
@@ -70,6 +71,7 @@ const NOT_APPLIED: [&str; 12] = [
     "metric",
     "metrics",
     "mtls",
+    "nameResolution",
     "wasm",
     "workflow",
     "workflows",

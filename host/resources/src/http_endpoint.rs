@@ -48,6 +48,10 @@ impl HttpEndpoint {
         document: &mut Fields<'_>,
         reading: &mut Reading<'_>,
     ) -> Option<Self> {
+        reading.warning(
+            document.key_place("kind"),
+            "HTTPEndpoint is not applied yet: nothing can be called under its name",
+        );
         let name = read_name(&head, document, reading);
         let secret_store = read_auth(document, reading);
         let scopes = scopes(document, reading);
