@@ -27,6 +27,7 @@ const WITHOUT_WASMTIME: &[&str] = &[
     "berth-resiliency",
     "berth-blocks",
     "berth-drivers",
+    "berth-mesh",
     "berth-workflow",
 ];
 
