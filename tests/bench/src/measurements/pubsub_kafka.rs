@@ -29,7 +29,8 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     ];
     let backend = host::backend("pubsub", "pubsub.kafka", "v1", &metadata);
     let host = topics::host(settings, &folder, &backend)?;
-    let bare = Arc::new(Client::new(&brokers)?);
+    // The consumer wants a runtime around it when it is made.
+    let bare = Arc::new(runtime.block_on(async { Client::new(&brokers) })?);
     topics::compare(settings, &runtime, &host, &bare, &BUDGETS)
 }
 
