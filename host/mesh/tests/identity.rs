@@ -13,6 +13,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+/// What the app `orders` is told that calls `inventory` in vain.
+async fn refusal(mesh: &Mesh) -> String {
+    told(
+        mesh.call(&caller("orders"), &app("inventory"), get("/"))
+            .await,
+    )
+}
+
 #[tokio::test]
 async fn an_app_calls_an_app_of_another_host() {
     let fleet = Fleet::new();
@@ -48,11 +56,8 @@ async fn another_authority_is_not_trusted_by_either_side() {
     let (ours, theirs) = (Fleet::new(), Fleet::new());
     let host = ours.host(&["inventory"], Apps::echo(&["inventory"])).await;
     let mesh = theirs.mesh(&["orders"], &[host.address]).await;
-    let called = mesh
-        .call(&caller("orders"), &app("inventory"), get("/"))
-        .await;
     assert_eq!(
-        told(called),
+        refusal(&mesh).await,
         "app \"inventory\" could not be reached: tried host (its certificate comes from an authority that is not \
          trusted here)"
     );
@@ -86,11 +91,8 @@ async fn a_caller_of_another_authority_is_refused_and_counted() {
     let host = fleet.host(&["inventory"], Apps::echo(&["inventory"])).await;
     let mesh = with_certificate_of(&fleet, &other, "orders").await;
     mesh.set_resolver(Answers::new(&[host.address]));
-    let called = mesh
-        .call(&caller("orders"), &app("inventory"), get("/"))
-        .await;
     assert_eq!(
-        told(called),
+        refusal(&mesh).await,
         "app \"inventory\" could not be reached: tried host (it does not trust the authority of our certificate)"
     );
     assert_eq!(counts.refused("unknown_authority"), 1);
@@ -114,20 +116,14 @@ async fn an_expired_certificate_is_refused_by_both_sides() {
     };
     let old_host = fleet.host(&["inventory"], Apps::echo(&["inventory"])).await;
     let mesh = good.mesh(&["orders"], &[old_host.address]).await;
-    let called = mesh
-        .call(&caller("orders"), &app("inventory"), get("/"))
-        .await;
     assert_eq!(
-        told(called),
+        refusal(&mesh).await,
         "app \"inventory\" could not be reached: tried host (its certificate has expired)"
     );
     let host = good.host(&["inventory"], Apps::echo(&["inventory"])).await;
     let old = fleet.mesh(&["orders"], &[host.address]).await;
-    let called = old
-        .call(&caller("orders"), &app("inventory"), get("/"))
-        .await;
     assert_eq!(
-        told(called),
+        refusal(&old).await,
         "app \"inventory\" could not be reached: tried host (it refuses our certificate as expired or not yet valid)"
     );
     assert_eq!(counts.refused("certificate_expired"), 1);
@@ -158,11 +154,8 @@ async fn another_trust_domain_is_refused_by_both_sides() {
         .host(&["inventory"], Apps::echo(&["inventory"]))
         .await;
     let mesh = public.mesh(&["orders"], &[host.address]).await;
-    let called = mesh
-        .call(&caller("orders"), &app("inventory"), get("/"))
-        .await;
     assert_eq!(
-        told(called),
+        refusal(&mesh).await,
         "app \"inventory\" could not be reached: tried host (it is of the trust domain `partner`, not of `public`)"
     );
     // A caller that would accept the host is refused by it.
@@ -190,11 +183,8 @@ async fn a_host_with_another_apps_certificate_is_refused() {
     let fleet = Fleet::new();
     let address = raw::server_that_is_always(&fleet, "carts").await;
     let mesh = fleet.mesh(&["orders"], &[address]).await;
-    let called = mesh
-        .call(&caller("orders"), &app("inventory"), get("/"))
-        .await;
     assert_eq!(
-        told(called),
+        refusal(&mesh).await,
         "app \"inventory\" could not be reached: tried host (it is `spiffe://public/ns/shop/carts`, not the app that \
          was meant)"
     );
@@ -222,11 +212,8 @@ async fn an_app_that_left_since_it_was_announced_is_asked_for_elsewhere() {
     let old = fleet.host(&["inventory"], gone).await;
     let new = fleet.host(&["inventory"], Apps::echo(&["inventory"])).await;
     let mesh = fleet.mesh(&["orders"], &[old.address]).await;
-    let called = mesh
-        .call(&caller("orders"), &app("inventory"), get("/"))
-        .await;
     assert_eq!(
-        told(called),
+        refusal(&mesh).await,
         "app \"inventory\" could not be reached: tried host (it does not have the app any more)"
     );
     mesh.set_resolver(Answers::new(&[old.address, new.address]));

@@ -2,32 +2,10 @@
 
 mod common;
 
-use anyhow::{Context, Result};
-use berth_e2e::{Answer, Host, eventually, timely};
-use common::{Village, publish};
+use anyhow::Result;
+use berth_e2e::{Answer, Host};
+use common::{Village, becomes, publish, status};
 use std::{fs, path::Path};
-
-/// The status of a backend as `berth components` shows it.
-async fn status(host: &Host, name: &str) -> Result<String> {
-    let listed = host.berth(["components", "--output", "json"])?;
-    let listed = listed.run().await?.json();
-    let mut all = listed.as_array().into_iter().flatten();
-    let found = all.find(|component| component["name"] == name);
-    let status = found.and_then(|found| found["status"].as_str());
-    Ok(status.context("it is not listed")?.to_owned())
-}
-
-async fn becomes(host: &Host, name: &str, wanted: &str) -> Result<()> {
-    eventually(
-        &format!("{name} is {wanted}"),
-        timely(),
-        async || match status(host, name).await {
-            Ok(status) if status == wanted => Ok(()),
-            other => Err(format!("{other:?}")),
-        },
-    )
-    .await
-}
 
 /// A component that the host can do without.
 fn optional(village: &Village, name: &str, kind: &str, key: &str, value: &Path) -> Result<()> {

@@ -44,6 +44,10 @@ async fn get(host: &Host) -> Result<Answer> {
     host.dapr("hello")?.get(VALUE).await
 }
 
+async fn seen(host: &Host) -> Result<Answer, String> {
+    get(host).await.map_err(|error| format!("{error:#}"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_may_succeed_is_tried_again_as_often_as_the_document_says() -> Result<()> {
     let mut redis = Redis::start(RedisOptions::new()).await;
@@ -58,14 +62,14 @@ async fn a_call_that_may_succeed_is_tried_again_as_often_as_the_document_says() 
             .ok_or(text)
     };
     eventually("four attempts", timely(), async || {
-        let answer = get(&host).await.map_err(|error| format!("{error:#}"))?;
+        let answer = seen(&host).await?;
         told(&answer, "4 attempts")
     })
     .await?;
     // A change counts from the next call on.
     policy(&village, &retries(1))?;
     eventually("two attempts", timely(), async || {
-        let answer = get(&host).await.map_err(|error| format!("{error:#}"))?;
+        let answer = seen(&host).await?;
         told(&answer, "2 attempts")
     })
     .await
@@ -79,7 +83,7 @@ async fn a_circuit_breaker_opens_is_shown_and_closes_again() -> Result<()> {
     let host = start(&village, &redis, breaker).await?;
     redis.kill();
     eventually("the breaker lets nothing through", timely(), async || {
-        let answer = get(&host).await.map_err(|error| format!("{error:#}"))?;
+        let answer = seen(&host).await?;
         let text = answer.text();
         text.contains("circuit breaker").then_some(()).ok_or(text)
     })
@@ -98,7 +102,7 @@ async fn a_circuit_breaker_opens_is_shown_and_closes_again() -> Result<()> {
     );
     redis.restart().await;
     eventually("calls succeed again", timely(), async || {
-        let answer = get(&host).await.map_err(|error| format!("{error:#}"))?;
+        let answer = seen(&host).await?;
         (answer.status == 204)
             .then_some(())
             .ok_or(answer.to_string())

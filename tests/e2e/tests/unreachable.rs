@@ -4,10 +4,8 @@
 mod common;
 
 use anyhow::{Result, ensure};
-use berth_e2e::{Host, eventually, timely};
 use berth_servers::{Postgres, RabbitMq, Redis, RedisOptions, free_port};
-use common::Village;
-use serde_json::Value;
+use common::{Village, becomes};
 
 /// Never to be read anywhere.
 const PASSWORD: &str = "hunter2-7f3a";
@@ -199,8 +197,12 @@ async fn a_host_that_may_do_without_its_servers_starts_and_finds_them_later() ->
     for backend in &BACKENDS {
         becomes(&host, backend.name, "failed").await?;
     }
-    let shown = host.berth(["components"])?.run().await?.text();
-    ensure!(!shown.contains(PASSWORD), "a password in: {shown}");
+    for form in ["text", "json"] {
+        let shown = host.berth(["components", "--output", form])?;
+        let shown = shown.run().await?.text();
+        ensure!(shown.contains("redis-state"), "not listed: {shown}");
+        ensure!(!shown.contains(PASSWORD), "a password in: {shown}");
+    }
     redis.restart().await;
     for backend in &BACKENDS[..2] {
         becomes(&host, backend.name, "healthy").await?;
@@ -208,22 +210,4 @@ async fn a_host_that_may_do_without_its_servers_starts_and_finds_them_later() ->
     let said = host.said();
     ensure!(!said.contains(PASSWORD), "a password in: {said}");
     Ok(())
-}
-
-/// Waits until `berth components` says so of a backend; what it says never has a password.
-async fn becomes(host: &Host, name: &str, wanted: &str) -> Result<()> {
-    let what = format!("{name} is {wanted}");
-    eventually(&what, timely(), async || {
-        let listed = host.berth(["components", "--output", "json"]);
-        let listed = listed.map_err(|error| format!("{error:#}"))?.run().await;
-        let listed = listed.map_err(|error| format!("{error:#}"))?.json();
-        assert!(!listed.to_string().contains(PASSWORD), "{listed}");
-        let mut all = listed.as_array().into_iter().flatten();
-        let status = |shown: &Value| shown["name"] == name && shown["status"] == wanted;
-        match all.any(status) {
-            true => Ok(()),
-            false => Err(listed.to_string()),
-        }
-    })
-    .await
 }

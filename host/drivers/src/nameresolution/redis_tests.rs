@@ -1,6 +1,7 @@
 //! Against a private server.
 
 use super::*;
+use crate::nameresolution::acts::{announcement, app, ports};
 use crate::scratch::{context, metadata};
 use berth_blocks::conformance::eventually;
 use berth_servers::{Redis as Server, RedisOptions};
@@ -14,28 +15,6 @@ fn host(server: &Server, interval: &str) -> Registry {
         ("dialTimeout", "1s"),
     ]);
     open(context("/nowhere".as_ref()), settings, Vec::new()).unwrap()
-}
-
-fn app(namespace: &str, app: &str) -> Target {
-    Target {
-        namespace: namespace.parse().unwrap(),
-        app: app.parse().unwrap(),
-    }
-}
-
-fn announcement(host: &str, port: u16, apps: &[Target]) -> Announcement {
-    Announcement {
-        host: host.to_owned(),
-        address: ([10, 0, 0, 1], port).into(),
-        apps: apps.to_vec(),
-    }
-}
-
-async fn ports(resolver: &Registry, target: &Target) -> Vec<u16> {
-    let hosts = resolver.resolve(target).await.unwrap();
-    let mut ports: Vec<_> = hosts.iter().map(SocketAddr::port).collect();
-    ports.sort_unstable();
-    ports
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::nameresolution::acts::{announcement, app, ports};
 use crate::scratch::{Scratch, context, metadata};
 use std::cell::Cell;
 
@@ -22,28 +23,6 @@ fn host(scratch: &Scratch) -> Sqlite {
         now: clock,
         ..opened
     }
-}
-
-fn app(namespace: &str, app: &str) -> Target {
-    Target {
-        namespace: namespace.parse().unwrap(),
-        app: app.parse().unwrap(),
-    }
-}
-
-fn announcement(host: &str, port: u16, apps: &[Target]) -> Announcement {
-    Announcement {
-        host: host.to_owned(),
-        address: ([127, 0, 0, 1], port).into(),
-        apps: apps.to_vec(),
-    }
-}
-
-async fn ports(resolver: &Sqlite, target: &Target) -> Vec<u16> {
-    let hosts = resolver.resolve(target).await.unwrap();
-    let mut ports: Vec<_> = hosts.iter().map(SocketAddr::port).collect();
-    ports.sort_unstable();
-    ports
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A value of `state.redis` through the Dapr HTTP API, beside an axum handler that reads it with the redis crate.
 
-use super::stores;
+use super::loops;
 use crate::{
     host, http, paths,
     peers::{native, wrk},
@@ -19,7 +19,7 @@ const ITEMS: &str = r#"[{"key":"order-17","value":{"orderId":"17","customerId":"
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     wrk::ensure()?;
     let folder = paths::scratch("dapr_http_state")?;
-    let server = stores::runtime()?.block_on(Redis::start(RedisOptions::new()));
+    let server = loops::runtime()?.block_on(Redis::start(RedisOptions::new()));
     let metadata = [("redisHost", &*server.address())];
     let backend = host::backend("statestore", "state.redis", "v1", &metadata);
     let berth = host::run_dapr_http(settings, &folder, &backend)?;

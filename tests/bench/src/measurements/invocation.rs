@@ -27,9 +27,7 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let apps = [App::fresh("hello", &hello), App::fresh("bench", &bench)];
     let host = host::run_apps(settings, &folder, &host::in_memory()?, &apps)?;
     let server = native::start(&folder)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = loops::runtime()?;
     let mut lines = Vec::new();
     for (callers, budget) in [(CALLERS, BUDGET), (1, Budget::None)] {
         // A single caller waits for every answer, and so takes several times as long.

@@ -13,6 +13,12 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Keys by which the loops of two guests are apart, see the guest.
 const STRIDE: u32 = 16;
 
+/// The runtime of what is measured in this process.
+pub fn runtime() -> Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.enable_all().build()?)
+}
+
 /// Calls per second of several instances of the guest `bench`, each of which repeats what `path` names.
 pub fn guests(host: &Server, path: &str, callers: u32, calls: u32) -> Result<f64> {
     let each = calls / callers;

@@ -7,7 +7,7 @@ mod http_fresh;
 mod http_reused;
 mod idle_memory;
 mod invocation;
-mod loops;
+pub mod loops;
 mod pubsub_kafka;
 mod pubsub_rabbitmq;
 mod pubsub_redis;

@@ -1,6 +1,9 @@
 //! `pubsub.kafka` beside bare rdkafka, both on librdkafka's own mock of a cluster: what the client costs, not a broker.
 
-use super::topics::{self, Bare, Budgets, EVENT};
+use super::{
+    loops,
+    topics::{self, Bare, Budgets, EVENT},
+};
 use crate::{host, paths, report::Line, settings::Settings};
 use anyhow::{Result, anyhow};
 use berth_servers::MockKafka;
@@ -19,7 +22,7 @@ const BUDGETS: Budgets = Budgets {
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("pubsub_kafka")?;
-    let runtime = topics::runtime()?;
+    let runtime = loops::runtime()?;
     let cluster = MockKafka::start(1);
     let brokers = cluster.brokers();
     let metadata = [

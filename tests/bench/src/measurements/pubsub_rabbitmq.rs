@@ -1,7 +1,10 @@
 //! `pubsub.rabbitmq` beside bare lapin: persistent messages, each confirmed by the broker; each acknowledged when it was
 //! received.
 
-use super::topics::{self, Bare, Budgets, EVENT, PREFETCH};
+use super::{
+    loops,
+    topics::{self, Bare, Budgets, EVENT, PREFETCH},
+};
 use crate::{host, paths, report::Line, settings::Settings};
 use anyhow::{Context, Result};
 use berth_servers::RabbitMq;
@@ -27,7 +30,7 @@ const PERSISTENT: u8 = 2;
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("pubsub_rabbitmq")?;
-    let runtime = topics::runtime()?;
+    let runtime = loops::runtime()?;
     let server = runtime.block_on(RabbitMq::start());
     let url = server.url();
     let prefetch = PREFETCH.to_string();

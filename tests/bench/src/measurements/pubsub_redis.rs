@@ -1,6 +1,9 @@
 //! `pubsub.redis` beside the bare redis crate: `XADD`; `XREADGROUP`, and an `XACK` for each message.
 
-use super::topics::{self, Bare, Budgets, EVENT, PREFETCH};
+use super::{
+    loops,
+    topics::{self, Bare, Budgets, EVENT, PREFETCH},
+};
 use crate::{host, paths, report::Line, settings::Settings};
 use anyhow::Result;
 use berth_servers::{Redis, RedisOptions};
@@ -20,7 +23,7 @@ const GROUP: &str = "bare";
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("pubsub_redis")?;
-    let runtime = topics::runtime()?;
+    let runtime = loops::runtime()?;
     let server = runtime.block_on(Redis::start(RedisOptions::new()));
     // As many messages at a time as the bare consumer has.
     let metadata = [

@@ -1,6 +1,6 @@
 //! Messages through `pubsub.sqlite`: published, received by a consumer group, acknowledged. All of it is on the disk.
 
-use super::driver;
+use super::{driver, loops};
 use crate::{
     paths,
     report::{Budget, Line, Unit},
@@ -26,9 +26,7 @@ const PREFETCH: usize = 64;
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("pubsub_sqlite")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = loops::runtime()?;
     let opened = runtime.block_on(driver::open("pubsub.sqlite", folder))?;
     let broker = opened.pubsub.context("pubsub.sqlite serves topics")?;
     let mut lines = Vec::new();

@@ -1,6 +1,9 @@
 //! `state.postgresql` beside bare tokio-postgres with as many connections, whose callers take turns.
 
-use super::stores::{self, Bare};
+use super::{
+    loops,
+    stores::{self, Bare},
+};
 use crate::{host, paths, report::Line, settings::Settings};
 use anyhow::{Context, Result};
 use berth_servers::Postgres;
@@ -20,7 +23,7 @@ const SET: &str = "INSERT INTO state AS t (key, value, etag, expires_at)
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("state_postgresql")?;
-    let runtime = stores::runtime()?;
+    let runtime = loops::runtime()?;
     let server = runtime.block_on(Postgres::start());
     let database = runtime.block_on(server.database());
     let connections = CONNECTIONS.to_string();

@@ -1,6 +1,9 @@
 //! `state.redis` beside the bare redis crate with one connection that all callers share.
 
-use super::stores::{self, Bare};
+use super::{
+    loops,
+    stores::{self, Bare},
+};
 use crate::{host, paths, report::Line, settings::Settings};
 use anyhow::Result;
 use berth_servers::{Redis, RedisOptions};
@@ -15,7 +18,7 @@ const WRITE: &str = "redis.pcall('HGET', KEYS[1], 'version') \
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("state_redis")?;
-    let runtime = stores::runtime()?;
+    let runtime = loops::runtime()?;
     let server = runtime.block_on(Redis::start(RedisOptions::new()));
     let metadata = [("redisHost", &*server.address())];
     let backend = host::backend("statestore", "state.redis", "v1", &metadata);

@@ -1,6 +1,6 @@
 //! Writes to `state.sqlite` beside bare SQLite that flushes the disk for every write: what group commit is worth.
 
-use super::driver;
+use super::{driver, loops};
 use crate::{
     paths,
     peers::sqlite::Sqlite,
@@ -24,9 +24,7 @@ const VALUE: &str =
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("state_sqlite")?;
     let bare = Sqlite::open(&folder.join("bare.db"))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = loops::runtime()?;
     let opened = runtime.block_on(driver::open("state.sqlite", folder))?;
     let store = opened.state.context("state.sqlite serves state")?;
     let mut lines = Vec::new();

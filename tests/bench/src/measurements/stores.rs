@@ -29,12 +29,6 @@ pub trait Bare: Send + Sync + 'static {
     fn set(&self, key: &str) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// The runtime of bare clients.
-pub fn runtime() -> Result<Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    Ok(builder.enable_all().build()?)
-}
-
 /// A host whose guest has the store, filled.
 pub fn host(settings: &Settings, folder: &Path, backends: &str) -> Result<Host> {
     let (hello, bench) = (paths::guest("hello")?, paths::guest("bench")?);

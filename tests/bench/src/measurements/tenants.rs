@@ -1,6 +1,6 @@
 //! Apps that share one `state.redis`: its connections, and the memory that each app adds once it has used the store.
 
-use super::stores;
+use super::loops;
 use crate::{
     host::{self, App},
     http, paths,
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("tenants")?;
-    let runtime = stores::runtime()?;
+    let runtime = loops::runtime()?;
     let server = runtime.block_on(Redis::start(RedisOptions::new()));
     let address = server.address();
     let (alone, memory_alone) = used_by(settings, &folder, &address, 1)?;

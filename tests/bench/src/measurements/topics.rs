@@ -1,7 +1,7 @@
 //! Topics of a broker beside a bare client of the same broker: messages that guests publish, each of which waits until
 //! the broker has taken it, and messages that guests handle, a fresh instance for each.
 
-use super::{loops, stores};
+use super::loops;
 use crate::{
     host::{self, App, Host},
     paths,
@@ -148,9 +148,4 @@ fn consumed<B: Bare>(runtime: &Runtime, bare: &Arc<B>, messages: u32) -> Result<
         consumed.context("messages are missing")?
     })?;
     Ok(f64::from(messages) / began.elapsed().as_secs_f64())
-}
-
-/// The runtime of bare clients.
-pub fn runtime() -> Result<Runtime> {
-    stores::runtime()
 }

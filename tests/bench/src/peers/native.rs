@@ -1,7 +1,10 @@
 //! Native servers on axum: a hello, which is what the machine gives without any guest, and a handler that reads a value
 //! with the redis crate.
 
-use crate::server::{self, Server};
+use crate::{
+    measurements::loops::runtime,
+    server::{self, Server},
+};
 use anyhow::{Context, Result};
 use axum::{
     Router,
@@ -74,11 +77,6 @@ async fn state(
         Ok(_) => StatusCode::NO_CONTENT.into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    Ok(builder.enable_all().build()?)
 }
 
 async fn listen(port: u16, router: Router) -> Result<()> {

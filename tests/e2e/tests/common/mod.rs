@@ -1,8 +1,8 @@
 //! What several tests build: a village of apps on one host.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use anyhow::Result;
-use berth_e2e::{Folder, Host, HostBuilder, guest};
+use anyhow::{Context, Result};
+use berth_e2e::{Folder, Host, HostBuilder, eventually, guest, timely};
 use serde_json::Value;
 
 /// Bytes of a mebibyte.
@@ -106,4 +106,27 @@ pub async fn in_flight(host: &Host, app: &str, wanted: u64) -> Result<(), String
     } else {
         Err(format!("{now:?} calls of {app} are in flight"))
     }
+}
+
+/// The status of a backend as `berth components` shows it.
+pub async fn status(host: &Host, name: &str) -> Result<String> {
+    let listed = host.berth(["components", "--output", "json"])?;
+    let listed = listed.run().await?.json();
+    let mut all = listed.as_array().into_iter().flatten();
+    let found = all.find(|component| component["name"] == name);
+    let status = found.and_then(|found| found["status"].as_str());
+    Ok(status.context("it is not listed")?.to_owned())
+}
+
+/// Waits until `berth components` says so of a backend.
+pub async fn becomes(host: &Host, name: &str, wanted: &str) -> Result<()> {
+    eventually(
+        &format!("{name} is {wanted}"),
+        timely(),
+        async || match status(host, name).await {
+            Ok(status) if status == wanted => Ok(()),
+            other => Err(format!("{other:?}")),
+        },
+    )
+    .await
 }
