@@ -3,10 +3,8 @@
 //! Settings are metadata structs as in any driver, so that mistakes are found with their place before anything is
 //! opened. A registry that is down is no reason not to start: drivers connect at the first question.
 
-#[cfg(all(
-    test,
-    any(feature = "nameresolution-redis", feature = "nameresolution-sqlite")
-))]
+#[cfg(test)]
+#[cfg(any(feature = "nameresolution-redis", feature = "nameresolution-sqlite"))]
 mod acts;
 #[cfg(feature = "nameresolution-dns")]
 mod dns;
