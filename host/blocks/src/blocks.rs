@@ -151,6 +151,13 @@ impl Blocks {
             .collect()
     }
 
+    /// Names of the services outside that an app may call, sorted.
+    #[must_use]
+    pub fn services_outside(&self, namespace: &Namespace, app: &AppId) -> Vec<String> {
+        let services = |invoke: &Arc<dyn Invoke>| invoke.services_outside(namespace, app);
+        self.invoke().map(services).unwrap_or_default()
+    }
+
     /// Every backend and whether it works.
     pub async fn backends(&self) -> Vec<BackendStatus> {
         let snapshot = self.snapshot();

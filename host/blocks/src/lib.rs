@@ -47,5 +47,7 @@ pub use handles::{
 };
 pub use keys::KeyPrefix;
 pub use memory::in_memory;
-pub use open::{OpenPlan, check, check_secrets, embedded_defaults, open};
+pub use open::{
+    OpenPlan, ReferencedSecrets, Referrer, check, check_secrets, embedded_defaults, open,
+};
 pub use scopes::{TopicRules, TopicScopes, TopicUse, topic_list};

@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use berth_blocks::{
     Backends, Blocks, Caller, Deliver, Delivery, DeliveryOutcome,
-    invocation::{Body, Invoke, InvokeError, Target},
+    invocation::{Body, Invoke, InvokeError, LocalApps, Target},
 };
 use berth_resources::{BulkSettings, Limits, Rule, Subscription};
 use http::{HeaderValue, Request, Response, header};
@@ -62,7 +62,7 @@ impl Runtime {
         let loader = Loader {
             platforms: Platforms::new(options.instances),
             cache,
-            blocks: blocks.clone(),
+            blocks,
             pool: pool.clone(),
             idle: idle.clone(),
         };
@@ -71,15 +71,13 @@ impl Runtime {
         let early = loader.clone();
         // An engine that cannot be made is the error of the first guest that is loaded.
         tokio::task::spawn_blocking(move || drop(early.platforms.plain()));
-        let runtime = Arc::new(Self {
+        Ok(Arc::new(Self {
             loader,
             apps: ArcSwap::default(),
             pool,
             instances: options.instances,
             draining: AtomicBool::new(false),
-        });
-        blocks.set_invoke(runtime.clone());
-        Ok(runtime)
+        }))
     }
 
     /// Reads, compiles (or takes from the cache) and links a guest whose imports these backends are to serve. Nothing is
@@ -346,6 +344,12 @@ impl Invoke for Runtime {
                     _ => InvokeError::Unavailable(text),
                 }
             })
+    }
+}
+
+impl LocalApps for Runtime {
+    fn serves(&self, target: &Target) -> bool {
+        self.apps.load().contains_key(target)
     }
 }
 

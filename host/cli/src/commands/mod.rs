@@ -1,6 +1,7 @@
 //! One file per command: its flags and what it does.
 
 pub mod apps;
+pub mod ca;
 pub mod check;
 pub mod components;
 pub mod dlq;
@@ -20,7 +21,7 @@ use std::future::Future;
 /// Does what was asked.
 pub fn execute(args: Args) -> Result<(), Failure> {
     match args.command {
-        Command::Run(args) => run::execute(args),
+        Command::Run(args) => run::execute(*args),
         Command::Check(args) => check::execute(&args),
         Command::Apps(args) => ask(apps::execute(&args)),
         Command::Components(args) => ask(components::execute(&args)),
@@ -28,6 +29,7 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         Command::Publish(args) => ask(publish::execute(&args)),
         Command::Topics(args) => ask(topics::execute(&args)),
         Command::Dlq(args) => ask(dlq::execute(&args)),
+        Command::Ca(args) => ca::execute(&args),
     }
 }
 

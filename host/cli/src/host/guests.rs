@@ -1,6 +1,6 @@
 //! Guests: loaded in parallel, and only where something changed.
 
-use super::{Documents, subscriptions::target};
+use super::Documents;
 use crate::failure::Failure;
 use berth_blocks::{
     Backend, Backends, Blocks, Opening, VisibleBackend,
@@ -41,7 +41,7 @@ struct MadeFrom {
 impl LoadedGuest {
     /// The identity of its app.
     pub fn target(&self) -> Target {
-        target(self.loaded.app())
+        self.loaded.app().into()
     }
 
     /// Whether the two are one guest, loaded once.

@@ -46,11 +46,13 @@ impl Running {
             deployment,
             backends,
             routes,
+            mut fleet,
         } = match prepared {
             Ok(prepared) => prepared,
             Err(failure) => return Outcome::Refused(failure),
         };
         self.workshop.blocks.swap(backends);
+        self.workshop.fleet.apply(&mut fleet);
         let runtime = &self.workshop.runtime;
         let apps = deployment.apps();
         let leaving = self.leaving(&apps);
@@ -63,6 +65,9 @@ impl Running {
                 .collect(),
         );
         self.doors.ingress.swap(routes);
+        if let Some(neighbours) = &mut self.doors.neighbours {
+            neighbours.change(fleet).await;
+        }
         self.deliveries.reconcile(deployment.plan.clone()).await;
         if !leaving.is_empty() {
             tokio::time::sleep(HANDOVER).await;

@@ -5,6 +5,7 @@ use super::{
     Documents, Settings, dapr_http, data_dir,
     deployment::{Prepared, Workshop},
     files_limit,
+    fleet::{Fleet, Neighbours},
     running::{Doors, Running},
     summary,
 };
@@ -59,20 +60,34 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         .map_err(|error| listen_taken(error, settings.listen))?;
     let dapr_http = dapr_http::bind(&settings, &planned, files / 8)?;
     let admin = bind_admin(settings.admin)?;
+    let callers: Vec<_> = planned.into_iter().map(|door| door.caller).collect();
+    let connections = Connections::default();
+    let (fleet, listening) = Fleet::open(
+        &settings.fleet,
+        &documents.resources,
+        &callers,
+        runtime.clone(),
+        connections.clone(),
+    )
+    .await?;
+    blocks.set_invoke(fleet.router.clone());
     let workshop = Workshop {
         settings,
         registry,
         blocks: blocks.clone(),
         runtime: runtime.clone(),
-        connections: Connections::default(),
-        callers: planned.into_iter().map(|door| door.caller).collect(),
+        connections,
+        fleet,
+        callers,
     };
     let Prepared {
         deployment,
         backends,
         routes,
+        fleet: mut change,
     } = workshop.prepare(documents, None).await?;
     blocks.swap(backends);
+    workshop.fleet.apply(&mut change);
     runtime.swap(deployment.apps());
     let deliveries = Arc::new(Deliveries::new(blocks.clone(), runtime.clone()));
     deliveries.reconcile(deployment.plan.clone()).await;
@@ -82,6 +97,10 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         .serve(runtime.clone(), routes)
         .map_err(|error| listen_taken(error, settings.listen))?;
     let dapr_http = dapr_http::serve(dapr_http, &blocks, &deliveries)?;
+    let neighbours = match listening {
+        Some(listening) => Some(Neighbours::start(&workshop.fleet, listening, change)?),
+        None => None,
+    };
     let token = AdminToken::generate();
     let address = admin.address();
     let state = AdminState {
@@ -99,6 +118,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         admin: format!("http://{address}"),
         http: format!("http://{}", ingress.address()),
         dapr_http: dapr_http.iter().map(DaprHttpAddress::of).collect(),
+        mesh: neighbours.as_ref().map(|own| own.address().to_string()),
         token: token.reveal().to_owned(),
         namespace: settings.sources.namespace.to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -110,6 +130,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
             ingress,
             dapr_http,
             admin,
+            neighbours,
             written,
         },
         workshop,
