@@ -43,7 +43,7 @@ pub use delivery::{
 };
 pub use handles::{
     BulkMessage, DeleteItem, Invoker, Message, PublishOptions, Publisher, Secrets, SetItem, State,
-    StateOperation, Topics,
+    StateOperation, Topics, Workflows,
 };
 pub use keys::KeyPrefix;
 pub use memory::in_memory;

@@ -16,6 +16,7 @@ use berth_blocks::{
 use berth_gateway::ingress::{ExposedApp, RouteTable};
 use berth_resources::{App, AppId, Component, Diagnostic, Namespace, Resources, Severity};
 use berth_runtime::{LoadedApp, Runtime};
+use berth_workflow::Engines;
 use std::sync::Arc;
 
 /// What deployments are made with. Lives as long as the host.
@@ -27,6 +28,8 @@ pub struct Workshop {
     pub connections: Connections,
     /// Other hosts, and services outside.
     pub fleet: Fleet,
+    /// Workflows, an engine for each namespace that has any.
+    pub engines: Arc<Engines>,
     /// Who calls through Dapr's API: apps of documents, and native programs.
     pub callers: Vec<Target>,
 }

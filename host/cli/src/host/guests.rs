@@ -127,6 +127,16 @@ async fn load_one(
             );
             vec![error(app, message)]
         })?;
+    runtime
+        .ask_registry(&loaded, backends)
+        .await
+        .map_err(|why| {
+            let message = format!(
+                "guest of app `{}` does not say which workflows and activities it has: {why}",
+                app.id
+            );
+            vec![error(app, message)]
+        })?;
     Ok(LoadedGuest {
         loaded,
         declared,

@@ -2,7 +2,7 @@
 
 use super::{Documents, deployment::Prepared, guests::LoadedGuest, running::Running};
 use crate::failure::Failure;
-use berth_blocks::registry::InputFile;
+use berth_blocks::{invocation::Target, registry::InputFile};
 use berth_runtime::LoadedApp;
 use std::time::{Duration, Instant};
 
@@ -73,9 +73,14 @@ impl Running {
             tokio::time::sleep(HANDOVER).await;
             runtime.swap(apps);
         }
+        let changed = loaded.iter();
+        let changed: Vec<_> = changed
+            .map(|app| (app.namespace.clone(), app.app.clone()))
+            .collect();
+        self.workshop.engines.reconcile(&changed).await;
         self.deployment = deployment;
         Outcome::Swapped {
-            loaded,
+            loaded: loaded.iter().map(|app| app.app.to_string()).collect(),
             took: began.elapsed(),
         }
     }
@@ -104,10 +109,10 @@ impl Running {
     }
 
     /// Apps of the new deployment whose guest is not one that runs already.
-    fn loaded_anew(&self, guests: &[LoadedGuest]) -> Vec<String> {
+    fn loaded_anew(&self, guests: &[LoadedGuest]) -> Vec<Target> {
         let running = &self.deployment.guests;
         let is_known = |guest: &LoadedGuest| running.iter().any(|one| one.is_made_like(guest));
         let new = guests.iter().filter(|guest| !is_known(guest));
-        new.map(|guest| guest.target().app.to_string()).collect()
+        new.map(LoadedGuest::target).collect()
     }
 }

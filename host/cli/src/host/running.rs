@@ -90,6 +90,7 @@ impl Running {
         let (cut, cut_native, cut_hosts, ()) =
             tokio::join!(ingress.drain(limit), native, neighbours, messages);
         let cut_connections = cut + cut_hosts + cut_native.into_iter().sum::<usize>();
+        workshop.engines.shut_down().await;
         let left = limit.saturating_sub(began.elapsed());
         let cut_calls = workshop.runtime.drain(left).await;
         drop(written);

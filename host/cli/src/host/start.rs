@@ -22,6 +22,7 @@ use berth_gateway::{
 };
 use berth_runtime::{Runtime, RuntimeOptions};
 use berth_telemetry::Metrics;
+use berth_workflow::{Config, Engines};
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
@@ -71,6 +72,8 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     )
     .await?;
     blocks.set_invoke(fleet.router.clone());
+    let engines = engines(&settings, &blocks, &runtime);
+    blocks.set_workflows(engines.clone());
     let workshop = Workshop {
         settings,
         registry,
@@ -78,6 +81,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         runtime: runtime.clone(),
         connections,
         fleet,
+        engines,
         callers,
     };
     let Prepared {
@@ -92,6 +96,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     let deliveries = Arc::new(Deliveries::new(blocks.clone(), runtime.clone()));
     deliveries.reconcile(deployment.plan.clone()).await;
     deliveries.begun(SUBSCRIBED_WITHIN).await;
+    workshop.engines.reconcile(&[]).await;
     let settings = &workshop.settings;
     let ingress = ingress
         .serve(runtime.clone(), routes)
@@ -138,6 +143,24 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         deliveries,
         lock,
     })
+}
+
+/// Workflows hold at most half of the instances, so that their activities always find a place.
+fn engines(settings: &Settings, blocks: &Blocks, runtime: &Arc<Runtime>) -> Arc<Engines> {
+    let instances = settings.max_instances as usize;
+    let config = Config {
+        instances_max: (instances / 2).max(1),
+        activities_max: instances,
+        ..Config::default()
+    };
+    let engines = Engines::new(blocks.clone(), runtime.clone(), config);
+    let owner = Arc::downgrade(&engines);
+    runtime.on_shortage(move |count| {
+        if let Some(engines) = owner.upgrade() {
+            engines.release_idle(count);
+        }
+    });
+    engines
 }
 
 fn read(
