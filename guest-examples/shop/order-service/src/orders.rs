@@ -2,11 +2,12 @@
 
 use crate::{
     inventory,
-    order::{Order, Status},
     payment, topic,
     wit::wasi::random::random::get_random_bytes,
 };
-use shop_kit::{Documents, Failure, Reply, Request, if_absent, last_write, won};
+use shop_kit::{
+    Documents, Failure, Order, Reply, Request, Status, if_absent, last_write, won,
+};
 
 /// Takes an order.
 ///
