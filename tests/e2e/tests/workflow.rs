@@ -32,7 +32,10 @@ impl Workshop {
 
     /// A call of the guest's own client.
     async fn client(&self, call: &str, body: &Value) -> Result<Answer> {
-        let request = self.host.client().request(Method::POST, &format!("/{call}"));
+        let request = self
+            .host
+            .client()
+            .request(Method::POST, &format!("/{call}"));
         Answer::to(request.body(body.to_string())).await
     }
 
@@ -131,7 +134,10 @@ async fn a_workflow_calls_waits_and_starts_others() -> Result<()> {
     ]);
     ensure!(json!(results[..7]) == expected, "{results:?}");
     ensure!(results[7]["failed"] == "berth.unknown", "{results:?}");
-    ensure!(json!(results[8..]) == json!([9, {"failed": "timeout"}, null, null, true]), "{results:?}");
+    ensure!(
+        json!(results[8..]) == json!([9, {"failed": "timeout"}, null, null, true]),
+        "{results:?}"
+    );
     ensure!(done["custom"] == "halfway", "{done}");
     Ok(())
 }
@@ -165,8 +171,11 @@ async fn the_client_of_a_guest_does_what_it_says() -> Result<()> {
     let unpurgeable = shop.client("purge/one", &Value::Null).await?;
     ensure!(unpurgeable.text().contains("NotAllowed"), "{unpurgeable}");
 
-    shop.start("undone", json!([{"event": "go"}, {"activity": "echo", "input": "undo"}]))
-        .await?;
+    shop.start(
+        "undone",
+        json!([{"event": "go"}, {"activity": "echo", "input": "undo"}]),
+    )
+    .await?;
     shop.becomes("undone", |seen| !seen["waitingOn"].is_null())
         .await?;
     shop.asks("cancel/undone", &Value::Null).await?;
@@ -187,14 +196,19 @@ async fn the_client_of_a_guest_does_what_it_says() -> Result<()> {
     ensure!(shop.asks("purge/one", &Value::Null).await? == json!(true));
     ensure!(shop.get("one").await?.is_null());
 
-    let rerun = shop.asks("rerun/undone?event=0", &json!([{"instance": 1}])).await?;
+    let rerun = shop
+        .asks("rerun/undone?event=0", &json!([{"instance": 1}]))
+        .await?;
     let id = rerun.as_str().context("an ID")?;
     let again = shop.asks(&format!("wait/{id}"), &Value::Null).await?;
     ensure!(output(&again)? == &json!([id]), "{again}");
     let unknown = shop
         .client("start/x?workflow=nothing", &Value::Null)
         .await?;
-    ensure!(unknown.text().contains("has no workflow `nothing`"), "{unknown}");
+    ensure!(
+        unknown.text().contains("has no workflow `nothing`"),
+        "{unknown}"
+    );
     Ok(())
 }
 
@@ -216,7 +230,9 @@ async fn daprs_routes_start_show_and_change_instances() -> Result<()> {
         let got = shop.dapr(Method::GET, &format!("{base}/a-1"), "").await;
         let got = got.map_err(|error| format!("{error:#}"))?;
         let status = &got.json()["properties"]["dapr.workflow.custom_status"];
-        (*status == "waits").then(|| got.json()).ok_or(got.to_string())
+        (*status == "waits")
+            .then(|| got.json())
+            .ok_or(got.to_string())
     })
     .await?;
     ensure!(running["runtimeStatus"] == "RUNNING", "{running}");
@@ -258,7 +274,11 @@ async fn daprs_routes_start_show_and_change_instances() -> Result<()> {
         let (path, method) = (path.to_owned(), Method::POST);
         let shop = &shop;
         async move {
-            let method = if path.starts_with('=') { Method::GET } else { method };
+            let method = if path.starts_with('=') {
+                Method::GET
+            } else {
+                method
+            };
             let path = path.trim_start_matches('=');
             let answer = shop.dapr(method, &format!("{base}/{path}"), "[]").await?;
             ensure!(
@@ -310,26 +330,38 @@ async fn the_command_line_runs_shows_and_changes_instances() -> Result<()> {
     shop.becomes("x", |seen| !seen["waitingOn"].is_null())
         .await?;
     let listed = berth(&["list", "--status", "running"]).await?;
-    ensure!(listed.contains("program") && listed.contains("go"), "{listed}");
+    ensure!(
+        listed.contains("program") && listed.contains("go"),
+        "{listed}"
+    );
     berth(&["suspend", "worker", "x"]).await?;
     berth(&["resume", "worker", "x"]).await?;
     berth(&["raise-event", "worker", "x", "go", "-d", "5"]).await?;
     let got = berth(&["get", "worker", "x", "--wait"]).await?;
     ensure!(got.contains("completed") && got.contains("[1,5]"), "{got}");
     let history = berth(&["history", "worker", "x"]).await?;
-    for word in ["started", "activity-scheduled", "name=echo", "event-raised", "suspended"] {
+    for word in [
+        "started",
+        "activity-scheduled",
+        "name=echo",
+        "event-raised",
+        "suspended",
+    ] {
         ensure!(history.contains(word), "no {word} in\n{history}");
     }
     let again = berth(&["rerun", "worker", "x", "0", "--new-id", "y", "-d", "[]"]).await?;
     ensure!(again.trim() == "y", "{again}");
-    let json: Value = serde_json::from_str(&berth(&["get", "worker", "y", "--wait", "-o", "json"]).await?)?;
+    let json: Value =
+        serde_json::from_str(&berth(&["get", "worker", "y", "--wait", "-o", "json"]).await?)?;
     ensure!(json["output"] == json!([]), "{json}");
     berth(&["purge", "worker", "y"]).await?;
     let missing = shop.host.berth(["workflow", "get", "worker", "y"])?;
     let missing = missing.run().await?;
     ensure!(missing.code == Some(2), "{missing}");
     ensure!(
-        missing.stderr.contains("there is no workflow \"y\" of app \"worker\""),
+        missing
+            .stderr
+            .contains("there is no workflow \"y\" of app \"worker\""),
         "{missing}"
     );
     Ok(())

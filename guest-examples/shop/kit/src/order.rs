@@ -1,8 +1,8 @@
 //! What an order is, and what it takes to be one.
 
+use crate::{Failure, Field};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use crate::{Failure, Field};
 
 const ITEMS_MAX: usize = 100;
 const QTY_MAX: u64 = 1_000_000;

@@ -48,7 +48,9 @@ pub fn note(order_id: &str, effect: &str, idempotency_key: &str) -> Result<(), F
             return Ok(());
         }
     }
-    Err(Failure::unavailable("the ledger is being written by others"))
+    Err(Failure::unavailable(
+        "the ledger is being written by others",
+    ))
 }
 
 /// What was done for an order.

@@ -43,7 +43,8 @@ pub fn approve(order_id: &str) -> Result<Reply, Failure> {
         event_id: Some(saga::APPROVED.to_owned()),
         metadata: Vec::new(),
     };
-    client::raise_event(&target(order_id), saga::APPROVED, &json(&()), &options).map_err(refused)?;
+    client::raise_event(&target(order_id), saga::APPROVED, &json(&()), &options)
+        .map_err(refused)?;
     Ok(Reply::json(202, &object!({ "instanceId": order_id })))
 }
 

@@ -1,13 +1,7 @@
 //! `/orders`.
 
-use crate::{
-    inventory,
-    payment, topic,
-    wit::wasi::random::random::get_random_bytes,
-};
-use shop_kit::{
-    Documents, Failure, Order, Reply, Request, Status, if_absent, last_write, won,
-};
+use crate::{inventory, payment, topic, wit::wasi::random::random::get_random_bytes};
+use shop_kit::{Documents, Failure, Order, Reply, Request, Status, if_absent, last_write, won};
 
 /// Takes an order.
 ///

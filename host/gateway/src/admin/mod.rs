@@ -79,9 +79,15 @@ fn router(state: Arc<AdminState>) -> Router {
         )
         .route("/workflows/{app}/{id}/history", get(workflows::history))
         .route("/workflows/{app}/{id}/start", post(workflows::start))
-        .route("/workflows/{app}/{id}/events/{event}", post(workflows::raise))
+        .route(
+            "/workflows/{app}/{id}/events/{event}",
+            post(workflows::raise),
+        )
         .route("/workflows/{app}/{id}/rerun/{from}", post(workflows::rerun))
-        .route("/workflows/{app}/{id}/state/{change}", post(workflows::change))
+        .route(
+            "/workflows/{app}/{id}/state/{change}",
+            post(workflows::change),
+        )
         .layer(DefaultBodyLimit::max(MESSAGE_BYTES_MAX))
         .route("/dlq/{pubsub}/{topic}", get(dlq::list))
         .route(

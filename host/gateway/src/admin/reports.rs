@@ -256,4 +256,3 @@ pub struct WorkflowStartReport {
     /// It was there before.
     pub existed: bool,
 }
-

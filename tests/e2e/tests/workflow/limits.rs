@@ -8,7 +8,11 @@ use serde_json::json;
 async fn what_is_not_repeatable_stalls_and_names_itself() -> Result<()> {
     let shop = Workshop::open().await?;
     for (id, step, named) in [
-        ("state", json!({"state": "statestore"}), "berth:state/store@0.1.0#open"),
+        (
+            "state",
+            json!({"state": "statestore"}),
+            "berth:state/store@0.1.0#open",
+        ),
         (
             "system-sleep",
             json!({"system-sleep": 1}),
@@ -24,7 +28,9 @@ async fn what_is_not_repeatable_stalls_and_names_itself() -> Result<()> {
         ensure!(problem.contains(named), "{id}: {problem}");
     }
     // Nobody else minds.
-    let fine = shop.runs("fine", json!([{"activity": "echo", "input": 1}])).await?;
+    let fine = shop
+        .runs("fine", json!([{"activity": "echo", "input": 1}]))
+        .await?;
     ensure!(output(&fine)? == &json!([1]), "{fine}");
     Ok(())
 }
@@ -80,7 +86,9 @@ async fn activities_that_misbehave_fail_and_are_attempted_as_often_as_allowed() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workflow_that_never_ends_continues_as_new_and_a_large_input_is_refused() -> Result<()> {
     let shop = Workshop::open().await?;
-    let started = shop.asks("start/count?workflow=forever", &json!(20)).await?;
+    let started = shop
+        .asks("start/count?workflow=forever", &json!(20))
+        .await?;
     ensure!(started == "count", "{started}");
     let done = shop.asks("wait/count", &json!(null)).await?;
     ensure!(output(&done)? == &json!("done"), "{done}");

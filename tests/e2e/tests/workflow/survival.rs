@@ -49,10 +49,16 @@ async fn a_host_killed_again_and_again_loses_no_step() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_goes_on_after_a_stop_and_a_start() -> Result<()> {
     let mut shop = Workshop::open().await?;
-    shop.start("timer", json!([{"sleep": 300}, {"activity": "effect", "input": "timer"}]))
-        .await?;
-    shop.start("event", json!([{"activity": "effect", "input": "event"}, {"event": "go"}]))
-        .await?;
+    shop.start(
+        "timer",
+        json!([{"sleep": 300}, {"activity": "effect", "input": "timer"}]),
+    )
+    .await?;
+    shop.start(
+        "event",
+        json!([{"activity": "effect", "input": "event"}, {"event": "go"}]),
+    )
+    .await?;
     shop.becomes("event", |seen| !seen["waitingOn"].is_null())
         .await?;
     shop.host.terminate().await?;
@@ -89,10 +95,8 @@ async fn more_instances_wait_than_the_pool_has_places() -> Result<()> {
     }
     for number in 0..40 {
         let id = format!("w{number}");
-        shop.becomes(&id, |seen| {
-            seen["waitingOn"].to_string().contains("go")
-        })
-        .await?;
+        shop.becomes(&id, |seen| seen["waitingOn"].to_string().contains("go"))
+            .await?;
     }
     for number in (0..40).rev() {
         shop.asks(&format!("raise/w{number}?event=go"), &json!(true))

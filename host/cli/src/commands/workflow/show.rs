@@ -24,7 +24,14 @@ pub fn table(page: &WorkflowPageReport) -> String {
             instance.updated_at.clone(),
         ]
     });
-    let names = ["INSTANCE", "APP", "WORKFLOW", "STATUS", "WAITS FOR", "UPDATED"];
+    let names = [
+        "INSTANCE",
+        "APP",
+        "WORKFLOW",
+        "STATUS",
+        "WAITS FOR",
+        "UPDATED",
+    ];
     let mut text = ui::table(names, rows);
     if let Some(next) = &page.next {
         text.push_str(&format!("\nmore: --token {next}"));
@@ -118,7 +125,12 @@ mod tests {
                 json!({"workflow": "order", "execution": "x"}),
                 Some(json!({"id": 1})),
             ),
-            event(1, "activity-scheduled", json!({"name": "charge"}), Some(json!(5))),
+            event(
+                1,
+                "activity-scheduled",
+                json!({"name": "charge"}),
+                Some(json!(5)),
+            ),
             event(2, "activity-completed", json!({"of": 1}), None),
         ];
         insta::assert_snapshot!(events(&story), @"");

@@ -18,13 +18,13 @@ const ID_TOO_LONG: Row = row(StatusCode::BAD_REQUEST, "ERR_INSTANCE_ID_TOO_LONG"
 const ID_INVALID: Row = row(StatusCode::BAD_REQUEST, "ERR_INSTANCE_ID_INVALID");
 const START: Row = row(StatusCode::INTERNAL_SERVER_ERROR, "ERR_START_WORKFLOW");
 const GET: Row = row(StatusCode::INTERNAL_SERVER_ERROR, "ERR_GET_WORKFLOW");
-const RAISE: Row = row(StatusCode::INTERNAL_SERVER_ERROR, "ERR_RAISE_EVENT_WORKFLOW");
+const RAISE: Row = row(
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "ERR_RAISE_EVENT_WORKFLOW",
+);
 const PAUSE: Row = row(StatusCode::INTERNAL_SERVER_ERROR, "ERR_PAUSE_WORKFLOW");
 const RESUME: Row = row(StatusCode::INTERNAL_SERVER_ERROR, "ERR_RESUME_WORKFLOW");
-const TERMINATE: Row = row(
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "ERR_TERMINATE_WORKFLOW",
-);
+const TERMINATE: Row = row(StatusCode::INTERNAL_SERVER_ERROR, "ERR_TERMINATE_WORKFLOW");
 const PURGE: Row = row(StatusCode::INTERNAL_SERVER_ERROR, "ERR_PURGE_WORKFLOW");
 
 /// There is no such instance.
