@@ -13,7 +13,25 @@ const BOUND: Duration = Duration::from_secs(180);
 /// # Errors
 /// There is no binary.
 pub fn berth<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Result<Berth> {
-    let mut command = Command::new(paths::binary()?);
+    prepared(Command::new(paths::binary()?), arguments)
+}
+
+/// The same in a network namespace.
+pub(crate) fn berth_in<I: AsRef<OsStr>>(
+    namespace: &str,
+    arguments: impl IntoIterator<Item = I>,
+) -> Result<Berth> {
+    let mut command = Command::new("ip");
+    command
+        .args(["netns", "exec", namespace])
+        .arg(paths::binary()?);
+    prepared(command, arguments)
+}
+
+fn prepared<I: AsRef<OsStr>>(
+    mut command: Command,
+    arguments: impl IntoIterator<Item = I>,
+) -> Result<Berth> {
     command
         .current_dir(paths::repository())
         .args(arguments)

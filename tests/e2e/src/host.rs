@@ -1,8 +1,8 @@
 //! A host that runs: the process, where it listens, what it says.
 
 use crate::{
-    Client, Finished, Memory, Record,
-    command::{Berth, berth},
+    Client, Finished, Memory, Node, Record,
+    command::{Berth, berth, berth_in},
     eventually,
 };
 use anyhow::{Context, Result, bail};
@@ -35,6 +35,7 @@ pub struct HostBuilder {
     environment: Vec<(String, String)>,
     data: Option<PathBuf>,
     text_log: bool,
+    namespace: Option<String>,
 }
 
 impl HostBuilder {
@@ -64,6 +65,17 @@ impl HostBuilder {
     pub fn data_dir(mut self, data: impl Into<PathBuf>) -> Self {
         self.data = Some(data.into());
         self
+    }
+
+    /// At a place of a network, where nothing but its ingress and other hosts can be reached from here.
+    #[must_use]
+    pub fn at(mut self, node: &Node) -> Self {
+        self.namespace = Some(node.namespace().to_owned());
+        let address = format!("{}:0", node.address());
+        self.arg("--listen")
+            .arg(&address)
+            .arg("--mesh-listen")
+            .arg(&address)
     }
 
     /// Speaks to people: text instead of JSON.
@@ -113,7 +125,7 @@ impl HostBuilder {
     }
 
     fn command(&self, data: &Path) -> Result<Berth> {
-        let mut command = berth(["run"])?;
+        let mut command = self.berth(["run"])?;
         if let Some(source) = &self.source {
             command = command.arg(source);
         }
@@ -145,6 +157,13 @@ impl HostBuilder {
             command = command.env(name, value);
         }
         Ok(command)
+    }
+
+    fn berth<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Result<Berth> {
+        match &self.namespace {
+            Some(namespace) => berth_in(namespace, arguments),
+            None => berth(arguments),
+        }
     }
 
     fn names(&self, flag: &str) -> bool {
@@ -251,7 +270,8 @@ impl Host {
     /// # Errors
     /// There is no binary.
     pub fn berth<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Result<Berth> {
-        Ok(berth(arguments)?.arg("--data-dir").arg(&self.data))
+        let berth = self.builder.berth(arguments)?;
+        Ok(berth.arg("--data-dir").arg(&self.data))
     }
 
     /// A metric's value, summed over the series whose labels contain all of `labels`, such as `app="hostile"`.
@@ -305,6 +325,22 @@ impl Host {
     pub async fn kill9(&mut self) -> Result<()> {
         let mut process = self.process.take().context("the host does not run")?;
         process.kill().await.context("killing the host")
+    }
+
+    /// SIGSTOP: it hangs, with every connection open.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
     }
 
     /// SIGTERM, without waiting.
@@ -404,6 +440,10 @@ impl Host {
                 }
             };
             door.moved(address, None);
+        }
+        if self.builder.namespace.is_some() {
+            // The admin API is on the loopback of that place; the file is written when all is ready.
+            return Ok(Readiness::Serves);
         }
         match self.admin.get("/healthz").await {
             Ok(answer) if answer.status == 204 => Ok(Readiness::Serves),

@@ -84,11 +84,11 @@ async fn send(
     request: Request<Body>,
 ) -> Result<Response<Body>, AttemptError> {
     let load = Load::begin(host);
-    let began = Instant::now();
+    let mut waiting = Waiting::begin(host);
     let answer = place.send(request).await;
     match answer {
         Ok(response) => {
-            host.answered(began.elapsed());
+            waiting.answered();
             Ok(hold(response, (place, load)))
         }
         Err(mut error) => Err(if error.take_message().is_some() {
@@ -123,6 +123,36 @@ fn of_stream(error: &hyper::Error) -> AttemptError {
         source = inner.source();
     }
     AttemptError::Broken(error.to_string())
+}
+
+/// A request without an answer: whoever waits may give up at any time, and the host is slower than that.
+struct Waiting<'h> {
+    host: &'h Host,
+    began: Instant,
+    has_answer: bool,
+}
+
+impl<'h> Waiting<'h> {
+    fn begin(host: &'h Host) -> Self {
+        Self {
+            host,
+            began: Instant::now(),
+            has_answer: false,
+        }
+    }
+
+    fn answered(&mut self) {
+        self.has_answer = true;
+        self.host.answered(self.began.elapsed());
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.has_answer {
+            self.host.kept_waiting(self.began.elapsed());
+        }
+    }
 }
 
 /// Counts a request as the host's load until its answer has been read.

@@ -84,6 +84,17 @@ impl Host {
         health.out_until = None;
     }
 
+    /// Somebody waited so long and has no answer. Another host is then the cheaper one, until this one answers or the
+    /// estimate is forgotten.
+    pub fn kept_waiting(&self, waited: Duration) {
+        let waited = waited.as_secs_f64();
+        let mut health = self.health.lock();
+        if waited > health.latency {
+            health.latency = waited;
+            health.measured = Instant::now();
+        }
+    }
+
     /// It could not be reached, or does not take anything new.
     pub fn failed(&self) {
         let mut health = self.health.lock();
@@ -129,6 +140,18 @@ mod tests {
         }
         tokio::time::advance(OUT_MAX).await;
         assert!(host.is_in(), "no pause is longer than the longest");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_keeps_us_waiting_costs_more_than_one_that_answers() {
+        let (silent, fine) = (host(), host());
+        fine.answered(Duration::from_millis(20));
+        silent.answered(Duration::from_millis(1));
+        assert!(silent.cost() < fine.cost());
+        silent.kept_waiting(Duration::from_secs(1));
+        assert!(silent.cost() > fine.cost());
+        // It is in nevertheless: perhaps the others are worse.
+        assert!(silent.is_in());
     }
 
     #[tokio::test(start_paused = true)]

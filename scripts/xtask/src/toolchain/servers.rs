@@ -35,8 +35,18 @@ pub const RABBITMQ: Server = Server {
     package: "rabbitmq-server",
 };
 
+/// `nft` and `ip`, with which tests make networks that lose packets.
+const NFT: Server = Server {
+    program: "nft",
+    package: "nftables",
+};
+const IP: Server = Server {
+    program: "ip",
+    package: "iproute2",
+};
+
 /// All that tests need.
-const ALL: [Server; 4] = [REDIS, REDIS_SENTINEL, POSTGRESQL, RABBITMQ];
+const ALL: [Server; 6] = [REDIS, REDIS_SENTINEL, POSTGRESQL, RABBITMQ, NFT, IP];
 
 /// Where Debian keeps servers besides the search path. `/usr/sbin/rabbitmq-server` is not it: that one insists on the
 /// system's own user and folders.

@@ -88,7 +88,9 @@ async fn consume(
     let mut seen = BTreeSet::new();
     loop {
         let has_all = |wanted: &Option<BTreeSet<String>>| {
-            wanted.as_ref().is_some_and(|wanted| wanted.is_subset(&seen))
+            wanted
+                .as_ref()
+                .is_some_and(|wanted| wanted.is_subset(&seen))
         };
         let received = tokio::select! {
             _ = wanted.wait_for(has_all) => return seen,
