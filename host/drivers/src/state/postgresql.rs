@@ -16,6 +16,7 @@ mod tests;
 use crate::{
     postgresql::{Database, Given, QueryMode, Settings},
     task::Task,
+    workflow::postgresql::{PostgresqlWorkflows, Tables},
 };
 use async_trait::async_trait;
 use berth_blocks::{
@@ -235,7 +236,13 @@ pub(crate) fn driver(kind: &'static str) -> Driver {
         kind,
         &["v2"],
         "State in a PostgreSQL database, in Dapr's layout",
-        |context, metadata| async move { Ok(Opened::state(open(context, metadata).await?)) },
+        |context, metadata| async move {
+            let (state, workflows) = open(context, metadata).await?;
+            Ok(Opened {
+                workflows: Some(Arc::new(workflows)),
+                ..Opened::state(state)
+            })
+        },
     )
     .example(EXAMPLE)
     .notes(NOTES)
@@ -244,7 +251,7 @@ pub(crate) fn driver(kind: &'static str) -> Driver {
 async fn open(
     context: OpenContext,
     metadata: PostgresqlMetadata,
-) -> Result<PostgresqlState, OpenError> {
+) -> Result<(PostgresqlState, PostgresqlWorkflows), OpenError> {
     let names = Names::new(
         metadata.table_prefix.as_deref().unwrap_or_default(),
         metadata.metadata_table_name.as_deref(),
@@ -255,11 +262,14 @@ async fn open(
     let interval = metadata.cleanup_interval;
     let every = interval.map_or(Some(CLEANUP_INTERVAL), |interval| interval.0);
     let cleanup = every.map(|every| cleanup::start(&database, &names, extras, every));
-    Ok(PostgresqlState {
+    let tables = Tables::new(|name| names.table(name), &names.metadata, &names.prefix);
+    let workflows = PostgresqlWorkflows::new(database.clone(), tables);
+    let state = PostgresqlState {
         database,
         table,
         _cleanup: cleanup,
-    })
+    };
+    Ok((state, workflows))
 }
 
 /// An open `state.postgresql`.

@@ -1,4 +1,7 @@
 //! Stores of workflow instances, one file per engine. None is a type of its own: a state backend offers it beside its
 //! state, over the same connection.
 
+#[cfg(feature = "state-postgresql")]
+pub(crate) mod postgresql;
+#[cfg(feature = "state-sqlite")]
 pub(crate) mod sqlite;
