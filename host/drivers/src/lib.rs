@@ -39,7 +39,11 @@ mod state;
 mod task;
 #[cfg(feature = "tls")]
 mod tls;
-#[cfg(any(feature = "state-sqlite", feature = "state-postgresql"))]
+#[cfg(any(
+    feature = "state-sqlite",
+    feature = "state-redis",
+    feature = "state-postgresql"
+))]
 mod workflow;
 
 pub use nameresolution::{ResolverContext, Secrets, check_resolver, open_resolver};
