@@ -7,6 +7,7 @@ use crate::{
     pubsub::{PubSub, PubSubError},
     registry::{InputFile, Opened},
     scopes::{SecretRules, TopicRules},
+    workflow::WorkflowStore,
 };
 use berth_resiliency::{AppPolicies, ComponentKind, Direction, Policy, Resiliencies};
 use berth_resources::{AppId, ComponentType, Namespace, SecretScope};
@@ -133,6 +134,8 @@ pub struct Backend {
     pub scopes: Vec<AppId>,
     /// How keys are told apart between apps.
     pub key_prefix: KeyPrefix,
+    /// `actorStateStore`: it keeps the workflow instances of its namespace.
+    pub keeps_workflows: bool,
     /// Which app may use which topic.
     pub topics: TopicRules,
     /// `consumerID`; absent: the app ID.
@@ -156,6 +159,7 @@ impl Backend {
             version: "v1".to_owned(),
             scopes: Vec::new(),
             key_prefix: KeyPrefix::AppId,
+            keeps_workflows: false,
             topics: TopicRules::default(),
             consumer_id: None,
             topic_prefix: String::new(),
@@ -178,6 +182,55 @@ impl Backend {
     #[must_use]
     pub fn visible_to(&self, app: &AppId) -> bool {
         self.scopes.is_empty() || self.scopes.contains(app)
+    }
+}
+
+/// The backend that keeps the workflow instances of a namespace.
+#[derive(Clone)]
+pub struct WorkflowBackend {
+    /// `metadata.name` of its document; of the embedded one, the name that its document would have.
+    pub name: Arc<str>,
+    /// `spec.type`.
+    pub kind: ComponentType,
+    /// Where the instances lie. The same over a reload as long as its document stays the same.
+    pub store: Arc<dyn WorkflowStore>,
+    scopes: Vec<AppId>,
+}
+
+impl WorkflowBackend {
+    /// The store of a backend.
+    ///
+    /// # Errors
+    /// It is not open, or keeps no workflows.
+    pub(crate) fn of(backend: &Backend) -> Result<Self, Failure> {
+        let opened = match &backend.opening {
+            Opening::Failed(reason) => return Err(reason.clone()),
+            opening => opening.instance(None),
+        };
+        let store = opened
+            .and_then(|opened| opened.workflows)
+            .ok_or_else(|| Failure::from(format!("{} keeps no workflows", backend.kind.0)))?;
+        Ok(Self {
+            name: backend.name.clone(),
+            kind: backend.kind.clone(),
+            store,
+            scopes: backend.scopes.clone(),
+        })
+    }
+
+    /// Whether the workflows of an app of the namespace may lie here: its document names no scopes, or this app.
+    #[must_use]
+    pub fn visible_to(&self, app: &AppId) -> bool {
+        self.scopes.is_empty() || self.scopes.contains(app)
+    }
+}
+
+impl std::fmt::Debug for WorkflowBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkflowBackend")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
@@ -284,6 +337,21 @@ impl Backends {
     #[must_use]
     pub fn find(&self, namespace: &Namespace, name: &str) -> Option<&Arc<Backend>> {
         Some(&self.namespaces.get(namespace)?.get(name)?.backend)
+    }
+
+    /// The backend that keeps the workflow instances of a namespace, if a document chooses one
+    /// (`actorStateStore: "true"`); why it cannot be used, where it is not open. [`open::workflow_backend`] also knows
+    /// the embedded one.
+    ///
+    /// [`open::workflow_backend`]: crate::open::workflow_backend
+    #[must_use]
+    pub fn workflow_backend(
+        &self,
+        namespace: &Namespace,
+    ) -> Option<Result<WorkflowBackend, Failure>> {
+        let mut own = self.namespaces.get(namespace)?.values();
+        let chosen = own.find(|listed| listed.backend.keeps_workflows)?;
+        Some(WorkflowBackend::of(&chosen.backend))
     }
 
     /// What an app may use: for checks at deployment and for listings.

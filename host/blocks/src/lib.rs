@@ -33,7 +33,7 @@ pub mod secrets;
 pub mod state;
 pub mod workflow;
 
-pub use backend::{Backend, Backends, Block, Failure, Opening, VisibleBackend};
+pub use backend::{Backend, Backends, Block, Failure, Opening, VisibleBackend, WorkflowBackend};
 pub use berth_resiliency::BreakerStatus;
 pub use blocks::{BackendDescription, BackendStatus, Blocks, Health};
 pub use caller::Caller;
@@ -47,5 +47,5 @@ pub use handles::{
 };
 pub use keys::KeyPrefix;
 pub use memory::in_memory;
-pub use open::{OpenPlan, check, check_secrets, embedded_defaults, open};
+pub use open::{OpenPlan, check, check_secrets, embedded_defaults, open, workflow_backend};
 pub use scopes::{TopicRules, TopicScopes, TopicUse, topic_list};

@@ -17,10 +17,12 @@ mod sharing;
 pub(crate) mod templates;
 #[cfg(test)]
 mod tests;
+mod workflows;
 
 pub use check::check;
 pub use defaults::embedded_defaults;
 pub(crate) use opening::OpenedFrom;
+pub use workflows::workflow_backend;
 
 use crate::{
     backend::Backends,

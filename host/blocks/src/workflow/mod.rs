@@ -62,6 +62,11 @@ pub enum WorkflowStoreError {
 /// hosts share may use its own clock for leases instead.
 #[async_trait]
 pub trait WorkflowStore: Send + Sync + 'static {
+    /// Whether several hosts may use it at the same time, so that messages may come that this host was not told of.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Makes a host known, with a lease until `until`. Where the store can tell that runs of hosts are over, their
     /// leases end here.
     async fn join(

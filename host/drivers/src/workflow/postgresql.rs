@@ -103,6 +103,10 @@ impl PostgresqlWorkflows {
 
 #[async_trait]
 impl WorkflowStore for PostgresqlWorkflows {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn join(&self, owner: &str, now: Timestamp, until: Timestamp) -> Answer<()> {
         self.prepared().await?;
         let ownership = &self.statements.ownership;

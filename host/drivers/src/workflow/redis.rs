@@ -93,6 +93,10 @@ impl RedisWorkflows {
 
 #[async_trait]
 impl WorkflowStore for RedisWorkflows {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn join(&self, owner: &str, now: Timestamp, until: Timestamp) -> Answer<()> {
         let look = || durability::look(&self.redis, self.durability);
         self.looked.get_or_try_init(look).await?;
