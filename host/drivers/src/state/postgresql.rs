@@ -224,7 +224,10 @@ const EXAMPLE: &str = "\
 
 /// What the reference page says besides.
 const NOTES: &str = "\
-Tables are made if they are missing; where the role may not make them, they must exist as Dapr makes them.
+Tables are made if they are missing; where the role may not make them, they must exist as Dapr makes them. Workflows
+(`actorStateStore`) have tables of their own beside them, `workflow_…` behind the same `tablePrefix`, which the first host
+that runs workflows makes, so that its role must be allowed to. A commit is as durable as the server's
+`synchronous_commit` makes it. Hosts that share workflows compare leases by their own clocks: keep these synchronised.
 
 Tested with PostgreSQL 15: one server, by password, TLS and client certificate. Not tested: managed services, poolers such
 as PgBouncer, CockroachDB, YugabyteDB.
