@@ -5,6 +5,7 @@ use super::*;
 use crate::{
     postgresql::{Given, Settings},
     scratch::context,
+    workflow::acts::*,
 };
 use berth_blocks::conformance::Subject;
 use berth_servers::Postgres;
@@ -69,79 +70,6 @@ async fn open_unprepared() -> Subject<dyn WorkflowStore> {
 
 berth_blocks::workflow_conformance!(unprepared: open_unprepared);
 
-const NOW: Timestamp = Timestamp(1_700_000_000_000);
-const LATER: Timestamp = Timestamp(NOW.0 + 3_600_000);
-
-fn key(id: &str) -> InstanceKey {
-    InstanceKey::new(Namespace::default(), "orders".parse().unwrap(), id)
-}
-
-fn event(seq: u64) -> EventRow {
-    EventRow {
-        seq,
-        body: Bytes::from(format!("event {seq}")),
-    }
-}
-
-fn new(key: InstanceKey, owner: Option<&str>) -> NewInstance {
-    NewInstance {
-        key,
-        execution: "run".to_owned(),
-        workflow: "order".to_owned(),
-        parent: None,
-        events: vec![event(0)],
-        blobs: Vec::new(),
-        tasks: Vec::new(),
-        ready_at: NOW,
-        created_at: NOW,
-        owner: owner.map(str::to_owned),
-    }
-}
-
-/// A commit with one more event.
-fn next(row: &InstanceRow) -> Commit {
-    let state = berth_blocks::workflow::InstanceState {
-        status: Status::Running,
-        ..berth_blocks::workflow::InstanceState::pending()
-    };
-    Commit {
-        key: row.key.clone(),
-        epoch: row.epoch,
-        version: row.version,
-        now: NOW,
-        restart: None,
-        events: vec![event(row.events)],
-        blobs: Vec::new(),
-        state,
-        consumed: Vec::new(),
-        sends: Vec::new(),
-        starts: Vec::new(),
-        tasks: Vec::new(),
-        dropped_tasks: Vec::new(),
-        release: None,
-    }
-}
-
-async fn create(store: &dyn WorkflowStore, id: &str, owner: Option<&str>) -> InstanceRow {
-    match store.create(new(key(id), owner), &[]).await.unwrap() {
-        Created::New(row) => row,
-        Created::Exists(row) => panic!("{row:?}"),
-    }
-}
-
-async fn row(store: &dyn WorkflowStore, id: &str) -> InstanceRow {
-    store.get(&key(id)).await.unwrap().unwrap()
-}
-
-fn claim(owner: &str) -> ClaimRequest {
-    ClaimRequest {
-        owner: owner.to_owned(),
-        apps: vec![(Namespace::default(), "orders".parse().unwrap())],
-        limit: 1_000,
-        now: NOW,
-    }
-}
-
 /// One that PostgreSQL cannot store fails, and only that one.
 #[tokio::test]
 async fn a_commit_that_cannot_be_stored_harms_no_other() {
@@ -171,26 +99,12 @@ async fn a_purge_leaves_no_row_in_any_table() {
     let database = Postgres::shared().await;
     let store = open(&database.url()).await;
     store.join("host", NOW, LATER).await.unwrap();
-    let instance = NewInstance {
-        blobs: vec![berth_blocks::workflow::Blob {
-            digest: "digest".to_owned(),
-            bytes: Bytes::from_static(b"blob"),
-        }],
-        tasks: vec![berth_blocks::workflow::NewTask {
-            app: "orders".parse().unwrap(),
-            operation: 1,
-            visible_at: NOW,
-            body: Bytes::from_static(b"task"),
-        }],
-        ..new(key("a"), None)
-    };
-    store.create(instance, &[]).await.unwrap();
-    let message = Message {
+    store.create(full(key("a"), None), &[]).await.unwrap();
+    let once = Message {
         dedup: Some("id".to_owned()),
-        body: Bytes::from_static(b"message"),
-        at: NOW,
+        ..message("once")
     };
-    store.send(&key("a"), message).await.unwrap();
+    store.send(&key("a"), once).await.unwrap();
     assert!(store.purge(&key("a"), true).await.unwrap());
     for table in ["instance", "event", "message", "blob", "task"] {
         let rows = database

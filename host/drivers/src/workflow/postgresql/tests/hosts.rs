@@ -31,7 +31,7 @@ async fn an_instance_goes_to_one_host() {
     let claims = hosts.iter().enumerate().map(async |(number, host)| {
         let request = ClaimRequest {
             limit: 30,
-            ..claim(&format!("{number}"))
+            ..claim(&format!("{number}"), NOW)
         };
         let mut ids = Vec::new();
         loop {
@@ -61,22 +61,12 @@ async fn a_former_owner_is_fenced_off() {
     second.join("second", NOW, LATER).await.unwrap();
     create(&*first, "other", None).await;
     let old = create(&*first, "a", Some("first")).await;
-    let request = ClaimRequest {
-        now: Timestamp(NOW.0 + 11),
-        ..claim("second")
-    };
-    let claims = second.claim(request).await.unwrap();
+    let late = Timestamp(NOW.0 + 11);
+    let claims = second.claim(claim("second", late)).await.unwrap();
     let taken = claims.claimed.iter().find(|claimed| claimed.taken_over);
     assert_eq!(taken.unwrap().row.key, key("a"));
     let mut far = next(&old);
-    far.sends.push(berth_blocks::workflow::Outgoing {
-        to: key("other"),
-        message: Message {
-            dedup: None,
-            body: Bytes::from_static(b"from a ghost"),
-            at: NOW,
-        },
-    });
+    far.sends.push(outgoing("other"));
     for stale in [next(&old), far] {
         let answer = first.commit(stale).await;
         assert!(
