@@ -2,7 +2,7 @@
 
 use crate::{
     keys::KeyPrefix,
-    open::OpenedFrom,
+    open::{EmbeddedWorkflows, OpenedFrom},
     pipeline::Calls,
     pubsub::{PubSub, PubSubError},
     registry::{InputFile, Opened},
@@ -28,6 +28,8 @@ pub enum Block {
     Secrets,
     /// Calls between apps: no document, served by the host itself.
     Invocation,
+    /// Durable workflows: no document of its own, kept in a state store.
+    Workflow,
 }
 
 impl Block {
@@ -48,7 +50,7 @@ impl Block {
             Self::State => Some(ComponentKind::Statestore),
             Self::PubSub => Some(ComponentKind::Pubsub),
             Self::Secrets => Some(ComponentKind::Secretstore),
-            Self::Invocation => None,
+            Self::Invocation | Self::Workflow => None,
         }
     }
 
@@ -60,6 +62,7 @@ impl Block {
             Self::PubSub => "pub/sub backend",
             Self::Secrets => "secret store",
             Self::Invocation => "invocation of",
+            Self::Workflow => "workflow engine",
         }
     }
 }
@@ -218,6 +221,12 @@ impl WorkflowBackend {
         })
     }
 
+    /// Whether it is the same store, open to the same apps.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.store, &other.store) && self.scopes == other.scopes
+    }
+
     /// Whether the workflows of an app of the namespace may lie here: its document names no scopes, or this app.
     #[must_use]
     pub fn visible_to(&self, app: &AppId) -> bool {
@@ -285,6 +294,9 @@ pub struct Backends {
     resiliency: Resiliencies,
     /// By namespace and app that calls: as many as there are apps.
     invocations: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Invocations>>>>,
+    workflow_calls: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Calls>>>>,
+    /// For namespaces whose documents choose no store of workflows. Kept over a reload.
+    pub(crate) embedded_workflows: Option<Arc<EmbeddedWorkflows>>,
 }
 
 impl Backends {
@@ -337,21 +349,6 @@ impl Backends {
     #[must_use]
     pub fn find(&self, namespace: &Namespace, name: &str) -> Option<&Arc<Backend>> {
         Some(&self.namespaces.get(namespace)?.get(name)?.backend)
-    }
-
-    /// The backend that keeps the workflow instances of a namespace, if a document chooses one
-    /// (`actorStateStore: "true"`); why it cannot be used, where it is not open. [`open::workflow_backend`] also knows
-    /// the embedded one.
-    ///
-    /// [`open::workflow_backend`]: crate::open::workflow_backend
-    #[must_use]
-    pub fn workflow_backend(
-        &self,
-        namespace: &Namespace,
-    ) -> Option<Result<WorkflowBackend, Failure>> {
-        let mut own = self.namespaces.get(namespace)?.values();
-        let chosen = own.find(|listed| listed.backend.keeps_workflows)?;
-        Some(WorkflowBackend::of(&chosen.backend))
     }
 
     /// What an app may use: for checks at deployment and for listings.
@@ -444,6 +441,46 @@ impl Backends {
         let mut all = self.invocations.write();
         let apps = all.entry(namespace.clone()).or_default();
         apps.entry(app.clone()).or_insert(new).clone()
+    }
+
+    /// The calls that an app makes to workflows.
+    pub(crate) fn workflow_calls(&self, namespace: &Namespace, app: &AppId) -> Arc<Calls> {
+        let mut all = self.workflow_calls.write();
+        let apps = all.entry(namespace.clone()).or_default();
+        let new = || {
+            Arc::new(Calls::new(
+                Block::Workflow,
+                namespace,
+                app,
+                "workflows",
+                "workflow",
+            ))
+        };
+        apps.entry(app.clone()).or_insert_with(new).clone()
+    }
+
+    /// The backend that keeps the workflow instances of a namespace: the one with `actorStateStore: "true"`, else the
+    /// embedded one, which is opened when it is first asked for. Among backends that no documents were opened for, the
+    /// first that can.
+    ///
+    /// # Errors
+    /// It is not open; the text says why.
+    pub async fn workflow_backend(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<WorkflowBackend, Failure> {
+        let own = self.namespaces.get(namespace);
+        let own = || own.into_iter().flat_map(BTreeMap::values);
+        if let Some(chosen) = own().find(|listed| listed.backend.keeps_workflows) {
+            return WorkflowBackend::of(&chosen.backend);
+        }
+        if let Some(embedded) = &self.embedded_workflows {
+            return embedded.backend(namespace).await;
+        }
+        let mut able = own().filter_map(|listed| WorkflowBackend::of(&listed.backend).ok());
+        able.next().ok_or_else(|| {
+            format!("no state store of namespace \"{namespace}\" keeps workflows").into()
+        })
     }
 
     fn evaluate(&self, backend: &Backend, app: &AppId, block: Block) -> Grant {

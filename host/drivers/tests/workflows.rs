@@ -2,10 +2,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use berth_blocks::{
-    Backends, OpenPlan, open,
+    OpenPlan, open,
     registry::Connections,
     workflow::{Timestamp, WorkflowStore},
-    workflow_backend,
 };
 use berth_resources::{Component, ComponentType, MetadataItem, MetadataValue, Namespace, Origin};
 use berth_servers::{Postgres, Redis, RedisOptions};
@@ -50,7 +49,7 @@ async fn joined(data_dir: &Path, documents: &[Component]) -> (String, Arc<dyn Wo
     let (registry, plan) = (berth_drivers::registry(), plan(data_dir));
     let (backends, findings) = open(documents, &registry, &plan, None).await;
     assert!(findings.is_empty(), "{findings:?}");
-    let found = workflow_backend(&backends, &registry, &plan, &Namespace::default()).await;
+    let found = backends.workflow_backend(&Namespace::default()).await;
     let found = found.unwrap();
     let (now, until) = (Timestamp(1_000), Timestamp(2_000));
     found.store.join("host", now, until).await.unwrap();
@@ -93,14 +92,4 @@ async fn every_state_store_can_keep_workflows() {
         let (what, store) = joined(folder.path(), &[document]).await;
         assert_eq!((what, store.is_shared()), (expected, is_shared));
     }
-}
-
-/// Hosts of one release ask before anything is open.
-#[test]
-fn nothing_that_is_open_keeps_nothing() {
-    assert!(
-        Backends::default()
-            .workflow_backend(&Namespace::default())
-            .is_none()
-    );
 }

@@ -22,7 +22,8 @@ mod workflows;
 pub use check::check;
 pub use defaults::embedded_defaults;
 pub(crate) use opening::OpenedFrom;
-pub use workflows::workflow_backend;
+pub use secrets::{ReferencedSecrets, Referrer};
+pub(crate) use workflows::EmbeddedWorkflows;
 
 use crate::{
     backend::Backends,

@@ -123,6 +123,13 @@ impl<'o> Opening<'o> {
             self.restrict_secrets(&app.namespace, &app.id, app.configuration.as_deref());
         }
         self.govern();
+        let before = self
+            .before
+            .and_then(|before| before.embedded_workflows.clone());
+        let embedded = before.unwrap_or_else(|| {
+            Arc::new(workflows::EmbeddedWorkflows::new(self.registry, self.plan))
+        });
+        self.opened.embedded_workflows = Some(embedded);
         self.findings.sort();
         (self.opened, self.findings)
     }
@@ -213,7 +220,8 @@ impl<'o> Opening<'o> {
 
     /// Secrets of a document, within the time that it may take to open.
     async fn fetch(&self, component: &Component) -> Result<resolve::Fetched, Vec<Diagnostic>> {
-        let fetch = secrets::fetch(component, self.components, &self.opened);
+        let referrer = component.into();
+        let fetch = secrets::fetch(&referrer, self.components, &self.opened);
         let timeout = component.init_timeout;
         tokio::time::timeout(timeout, fetch)
             .await

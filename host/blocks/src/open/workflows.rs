@@ -4,10 +4,11 @@
 use super::{OpenPlan, error};
 use crate::{
     backend::{Backend, Backends, Block, Failure, Opening, WorkflowBackend},
-    registry::{Metadata, OpenContext, Opened, Registry, metadata::truthy},
+    registry::{Connections, Metadata, Open, OpenContext, Opened, Registry, metadata::truthy},
 };
 use berth_resources::{Component, Diagnostic, MetadataItem, MetadataValue, Namespace, Origin};
-use std::time::Duration;
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
 
 /// The entry by which a state store is chosen.
 pub(super) const ENTRY: &str = "actorStateStore";
@@ -16,56 +17,63 @@ const EMBEDDED: (&str, &str) = ("statestore", "state.sqlite");
 /// How long opening it may take: Dapr's default of `initTimeout`.
 const INIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The backend that keeps the workflow instances of a namespace: the one that its documents choose, else the embedded
-/// one, which this opens. Keep the latter over a reload, as long as no document chooses another.
-///
-/// # Errors
-/// The chosen backend is not open, or the embedded one cannot be opened; the text says why.
-pub async fn workflow_backend(
-    backends: &Backends,
-    registry: &Registry,
-    plan: &OpenPlan,
-    namespace: &Namespace,
-) -> Result<WorkflowBackend, Failure> {
-    match backends.workflow_backend(namespace) {
-        Some(chosen) => chosen,
-        None => embedded(registry, plan, namespace).await,
-    }
+/// Opens the embedded store for namespaces that choose no other, when somebody first asks for it: a host without
+/// workflows has no file for them.
+pub(crate) struct EmbeddedWorkflows {
+    /// The driver's; absent: this build has none.
+    open: Option<Arc<Open>>,
+    data_dir: PathBuf,
+    connections: Connections,
+    /// Stay open as long as the host, so that a reload finds the same ones.
+    opened: Mutex<HashMap<Namespace, WorkflowBackend>>,
 }
 
-async fn embedded(
-    registry: &Registry,
-    plan: &OpenPlan,
-    namespace: &Namespace,
-) -> Result<WorkflowBackend, Failure> {
-    let (name, kind) = EMBEDDED;
-    let failure =
-        |why: String| Failure::from(format!("opening the embedded store of workflows: {why}"));
-    let driver = registry.driver(kind);
-    let driver = driver.ok_or_else(|| {
-        failure(format!(
-            "this build has no {kind}: give a state store `{ENTRY}: \"true\"`"
-        ))
-    })?;
-    let data_dir = plan.data_dir.join(namespace.as_str());
-    std::fs::create_dir_all(&data_dir).map_err(|cause| {
-        failure(format!(
-            "creating the directory {}: {cause}",
-            data_dir.display()
-        ))
-    })?;
-    let context = OpenContext {
-        name: name.to_owned(),
-        namespace: namespace.clone(),
-        data_dir,
-        apps: Vec::new(),
-        connections: plan.connections.clone(),
-    };
-    let opened = tokio::time::timeout(INIT_TIMEOUT, (driver.open)(context, Metadata::new())).await;
-    let opened = opened.map_err(|_| failure(format!("not done within {INIT_TIMEOUT:?}")))?;
-    let opened = opened.map_err(|error| failure(error.to_string()))?;
-    let backend = Backend::open_to_all(name, namespace.clone(), kind, opened);
-    WorkflowBackend::of(&backend)
+impl EmbeddedWorkflows {
+    pub(super) fn new(registry: &Registry, plan: &OpenPlan) -> Self {
+        Self {
+            open: registry
+                .driver(EMBEDDED.1)
+                .map(|driver| driver.open.clone()),
+            data_dir: plan.data_dir.clone(),
+            connections: plan.connections.clone(),
+            opened: Mutex::default(),
+        }
+    }
+
+    pub(crate) async fn backend(&self, namespace: &Namespace) -> Result<WorkflowBackend, Failure> {
+        // Held while one is opened, so that nobody opens a second one.
+        let mut opened = self.opened.lock().await;
+        if let Some(known) = opened.get(namespace) {
+            return Ok(known.clone());
+        }
+        let backend = self.open(namespace).await.map_err(|why| {
+            Failure::from(format!("opening the embedded store of workflows: {why}"))
+        })?;
+        opened.insert(namespace.clone(), backend.clone());
+        Ok(backend)
+    }
+
+    async fn open(&self, namespace: &Namespace) -> Result<WorkflowBackend, String> {
+        let (name, kind) = EMBEDDED;
+        let open = self.open.as_ref().ok_or_else(|| {
+            format!("this build has no {kind}: give a state store `{ENTRY}: \"true\"`")
+        })?;
+        let data_dir = self.data_dir.join(namespace.as_str());
+        std::fs::create_dir_all(&data_dir)
+            .map_err(|cause| format!("creating the directory {}: {cause}", data_dir.display()))?;
+        let context = OpenContext {
+            name: name.to_owned(),
+            namespace: namespace.clone(),
+            data_dir,
+            apps: Vec::new(),
+            connections: self.connections.clone(),
+        };
+        let opened = tokio::time::timeout(INIT_TIMEOUT, open(context, Metadata::new())).await;
+        let opened = opened.map_err(|_| format!("not done within {INIT_TIMEOUT:?}"))?;
+        let opened = opened.map_err(|error| error.to_string())?;
+        let backend = Backend::open_to_all(name, namespace.clone(), kind, opened);
+        WorkflowBackend::of(&backend).map_err(|why| why.to_string())
+    }
 }
 
 /// Documents that are the second in their namespace to be chosen, by what is known without secrets.

@@ -1,27 +1,16 @@
 //! Which backend keeps workflows.
 
 use super::*;
-use crate::{open::workflow_backend, workflow::WorkflowStore};
+use crate::workflow::WorkflowStore;
 
 fn chosen(name: &str, host: &str) -> Component {
     let entries = [("host", plain(host)), ("actorStateStore", plain("true"))];
     component(name, "state.engine", &entries)
 }
 
-fn plan(run: &Run) -> OpenPlan {
-    OpenPlan {
-        data_dir: run.data.path().to_owned(),
-        connections: Connections::default(),
-        apps: run.apps.clone(),
-        native: Vec::new(),
-        configurations: Vec::new(),
-        resiliencies: Vec::new(),
-    }
-}
-
 /// As the host asks for it.
-async fn asked(run: &Run, backends: &Backends) -> Result<crate::WorkflowBackend, String> {
-    let found = workflow_backend(backends, &run.registry, &plan(run), &Namespace::default()).await;
+async fn asked(backends: &Backends) -> Result<crate::WorkflowBackend, String> {
+    let found = backends.workflow_backend(&Namespace::default()).await;
     found.map_err(|failure| failure.to_string())
 }
 
@@ -32,19 +21,14 @@ async fn the_state_store_that_a_document_chooses_keeps_workflows() {
         .open(&[engine("a", "one"), chosen("b", "two")], None)
         .await;
     assert_eq!(findings, [""; 0]);
-    let found = asked(&run, &backends).await.unwrap();
+    let found = asked(&backends).await.unwrap();
     assert_eq!((&*found.name, found.kind.0.as_str()), ("b", "state.engine"));
     // The same store over a reload.
     let (after, _) = run
         .open(&[engine("a", "other"), chosen("b", "two")], Some(&backends))
         .await;
-    let kept: Arc<dyn WorkflowStore> = asked(&run, &after).await.unwrap().store;
+    let kept: Arc<dyn WorkflowStore> = asked(&after).await.unwrap().store;
     assert!(Arc::ptr_eq(&found.store, &kept));
-    assert!(
-        backends
-            .workflow_backend(&"other".parse().unwrap())
-            .is_none()
-    );
 }
 
 #[tokio::test]
@@ -55,7 +39,7 @@ async fn scopes_say_whose_workflows_lie_there() {
         ..chosen("a", "one")
     };
     let (backends, _) = run.open(&[scoped], None).await;
-    let found = asked(&run, &backends).await.unwrap();
+    let found = asked(&backends).await.unwrap();
     assert!(found.visible_to(&"orders".parse().unwrap()));
     assert!(!found.visible_to(&"carts".parse().unwrap()));
 }
@@ -109,7 +93,7 @@ async fn a_chosen_store_that_is_down_has_no_stand_in() {
         ..chosen("a", "down")
     };
     let (backends, _) = run.open(&[down], None).await;
-    let why = asked(&run, &backends).await.unwrap_err();
+    let why = asked(&backends).await.unwrap_err();
     assert!(
         why.contains("connecting to down: connection refused"),
         "{why}"
@@ -121,7 +105,7 @@ async fn without_the_embedded_driver_the_remedy_is_named() {
     let run = Run::new();
     let (backends, _) = run.open(&[engine("a", "one")], None).await;
     assert_eq!(
-        asked(&run, &backends).await.unwrap_err(),
+        asked(&backends).await.unwrap_err(),
         "opening the embedded store of workflows: this build has no state.sqlite: give a state store \
          `actorStateStore: \"true\"`"
     );
