@@ -2,7 +2,7 @@
 
 use crate::{
     keys::KeyPrefix,
-    open::OpenedFrom,
+    open::{EmbeddedWorkflows, OpenedFrom},
     pipeline::Calls,
     pubsub::{PubSub, PubSubError},
     registry::{InputFile, Opened},
@@ -137,6 +137,8 @@ pub struct Backend {
     pub scopes: Vec<AppId>,
     /// How keys are told apart between apps.
     pub key_prefix: KeyPrefix,
+    /// `actorStateStore`: it keeps the workflow instances of its namespace.
+    pub keeps_workflows: bool,
     /// Which app may use which topic.
     pub topics: TopicRules,
     /// `consumerID`; absent: the app ID.
@@ -160,6 +162,7 @@ impl Backend {
             version: "v1".to_owned(),
             scopes: Vec::new(),
             key_prefix: KeyPrefix::AppId,
+            keeps_workflows: false,
             topics: TopicRules::default(),
             consumer_id: None,
             topic_prefix: String::new(),
@@ -182,6 +185,61 @@ impl Backend {
     #[must_use]
     pub fn visible_to(&self, app: &AppId) -> bool {
         self.scopes.is_empty() || self.scopes.contains(app)
+    }
+}
+
+/// The backend that keeps the workflow instances of a namespace.
+#[derive(Clone)]
+pub struct WorkflowBackend {
+    /// `metadata.name` of its document; of the embedded one, the name that its document would have.
+    pub name: Arc<str>,
+    /// `spec.type`.
+    pub kind: ComponentType,
+    /// Where the instances lie. The same over a reload as long as its document stays the same.
+    pub store: Arc<dyn WorkflowStore>,
+    scopes: Vec<AppId>,
+}
+
+impl WorkflowBackend {
+    /// The store of a backend.
+    ///
+    /// # Errors
+    /// It is not open, or keeps no workflows.
+    pub(crate) fn of(backend: &Backend) -> Result<Self, Failure> {
+        let opened = match &backend.opening {
+            Opening::Failed(reason) => return Err(reason.clone()),
+            opening => opening.instance(None),
+        };
+        let store = opened
+            .and_then(|opened| opened.workflows)
+            .ok_or_else(|| Failure::from(format!("{} keeps no workflows", backend.kind.0)))?;
+        Ok(Self {
+            name: backend.name.clone(),
+            kind: backend.kind.clone(),
+            store,
+            scopes: backend.scopes.clone(),
+        })
+    }
+
+    /// Whether it is the same store, open to the same apps.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.store, &other.store) && self.scopes == other.scopes
+    }
+
+    /// Whether the workflows of an app of the namespace may lie here: its document names no scopes, or this app.
+    #[must_use]
+    pub fn visible_to(&self, app: &AppId) -> bool {
+        self.scopes.is_empty() || self.scopes.contains(app)
+    }
+}
+
+impl std::fmt::Debug for WorkflowBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkflowBackend")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
@@ -237,6 +295,8 @@ pub struct Backends {
     /// By namespace and app that calls: as many as there are apps.
     invocations: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Invocations>>>>,
     workflow_calls: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Calls>>>>,
+    /// For namespaces whose documents choose no store of workflows. Kept over a reload.
+    pub(crate) embedded_workflows: Option<Arc<EmbeddedWorkflows>>,
 }
 
 impl Backends {
@@ -399,18 +459,28 @@ impl Backends {
         apps.entry(app.clone()).or_insert_with(new).clone()
     }
 
-    /// Where the workflows of a namespace are kept.
+    /// The backend that keeps the workflow instances of a namespace: the one with `actorStateStore: "true"`, else the
+    /// embedded one, which is opened when it is first asked for. Among backends that no documents were opened for, the
+    /// first that can.
     ///
     /// # Errors
-    /// No state store of the namespace keeps any, or it is not open.
-    pub fn workflow_store(&self, namespace: &Namespace) -> Result<Arc<dyn WorkflowStore>, String> {
+    /// It is not open; the text says why.
+    pub async fn workflow_backend(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<WorkflowBackend, Failure> {
         let own = self.namespaces.get(namespace);
-        let mut stores = own.into_iter().flat_map(|names| names.values());
-        let found = stores.find_map(|listed| match &listed.backend.opening {
-            Opening::Shared(opened) => opened.workflows.clone(),
-            Opening::PerApp(_) | Opening::Failed(_) => None,
-        });
-        found.ok_or_else(|| format!("no state store of namespace \"{namespace}\" keeps workflows"))
+        let own = || own.into_iter().flat_map(BTreeMap::values);
+        if let Some(chosen) = own().find(|listed| listed.backend.keeps_workflows) {
+            return WorkflowBackend::of(&chosen.backend);
+        }
+        if let Some(embedded) = &self.embedded_workflows {
+            return embedded.backend(namespace).await;
+        }
+        let mut able = own().filter_map(|listed| WorkflowBackend::of(&listed.backend).ok());
+        able.next().ok_or_else(|| {
+            format!("no state store of namespace \"{namespace}\" keeps workflows").into()
+        })
     }
 
     fn evaluate(&self, backend: &Backend, app: &AppId, block: Block) -> Grant {

@@ -33,7 +33,7 @@ pub mod secrets;
 pub mod state;
 pub mod workflow;
 
-pub use backend::{Backend, Backends, Block, Failure, Opening, VisibleBackend};
+pub use backend::{Backend, Backends, Block, Failure, Opening, VisibleBackend, WorkflowBackend};
 pub use berth_resiliency::BreakerStatus;
 pub use blocks::{BackendDescription, BackendStatus, Blocks, Health};
 pub use caller::Caller;

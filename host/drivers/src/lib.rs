@@ -39,7 +39,11 @@ mod state;
 mod task;
 #[cfg(feature = "tls")]
 mod tls;
-#[cfg(feature = "state-sqlite")]
+#[cfg(any(
+    feature = "state-sqlite",
+    feature = "state-redis",
+    feature = "state-postgresql"
+))]
 mod workflow;
 
 pub use nameresolution::{ResolverContext, Secrets, check_resolver, open_resolver};

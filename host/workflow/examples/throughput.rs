@@ -2,6 +2,9 @@
 //! what shows is the engine and its commits.
 //!
 //! `cargo run --release -p berth-workflow --example throughput [DIRECTORY]`
+//!
+//! `BERTH_STORE="state.postgresql connectionString=postgres://…"` takes another store, whose server keeps what it is told
+//! as it is configured to; then also two hosts share it.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 use berth_blocks::{
@@ -23,6 +26,9 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
+/// Names another store: its type, then metadata as `name=value`, with blanks between.
+const STORE: &str = "BERTH_STORE";
 
 /// How long each load lasts.
 const TIME: Duration = Duration::from_secs(4);
@@ -105,9 +111,16 @@ fn main() {
         .unwrap();
     println!("steps x parallel   workflows/s    steps/s   p50 ms   p99 ms");
     for (steps, parallel) in [(10, 1), (10, 32), (1, 64), (100, 32)] {
-        runtime.block_on(load(folder.path(), steps, parallel));
+        runtime.block_on(load(folder.path(), steps, parallel, 1));
     }
     runtime.block_on(fans(folder.path()));
+    if std::env::var_os(STORE).is_some() {
+        println!("\ntwo hosts");
+        for (steps, parallel) in [(10, 32), (1, 64)] {
+            runtime.block_on(load(folder.path(), steps, parallel, 2));
+        }
+        return;
+    }
     runtime.block_on(sizes(folder.path()));
     runtime.block_on(timers(folder.path()));
     runtime.block_on(recovery(folder.path()));
@@ -129,22 +142,43 @@ fn fdatasync(folder: &Path) -> f64 {
     times[times.len() / 2].as_secs_f64() * 1e3
 }
 
-async fn store(folder: &Path) -> Arc<dyn WorkflowStore> {
+/// The embedded store, or the one that the environment names. `number`: with tables or keys of its own.
+async fn store(folder: &Path, number: u64) -> Arc<dyn WorkflowStore> {
+    let text = std::env::var(STORE).unwrap_or_else(|_| "state.sqlite".to_owned());
+    let mut words = text.split(' ');
+    let kind = words.next().unwrap();
     let registry = berth_drivers::registry();
-    let driver = registry.driver("state.sqlite").unwrap();
+    let driver = registry.driver(kind).unwrap();
+    let own = format!("load{}x{number}", std::process::id());
     let context = OpenContext {
         name: "statestore".to_owned(),
-        namespace: Namespace::default(),
+        namespace: own.parse().unwrap(),
         data_dir: folder.to_owned(),
         apps: Vec::new(),
         connections: Connections::default(),
     };
-    let opened = (driver.open)(context, Metadata::default()).await.unwrap();
+    let entries = words.filter_map(|word| word.split_once('='));
+    let entries = entries.map(|(name, value)| (name.to_owned(), value.into()));
+    let mut metadata = Metadata::from_iter(entries);
+    if kind == "state.postgresql" {
+        metadata.insert("tablePrefix".to_owned(), format!("{own}_").into());
+    }
+    let opened = (driver.open)(context, metadata).await.unwrap();
     opened.workflows.unwrap()
 }
 
+/// Numbers for [`store`].
+fn fresh() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 async fn engine(store: Arc<dyn WorkflowStore>) -> Arc<Engine> {
-    let engine = Engine::open(store, Arc::new(Steps), Arc::new(Tokio), Config::default());
+    let config = Config {
+        inbox_interval: store.is_shared().then_some(Duration::from_millis(250)),
+        ..Config::default()
+    };
+    let engine = Engine::open(store, Arc::new(Steps), Arc::new(Tokio), config);
     Arc::new(engine.await.unwrap())
 }
 
@@ -170,13 +204,16 @@ async fn run(engine: &Engine, number: u64, workflow: &str, steps: u64) {
     assert!(matches!(view.outcome, Some(Ok(_))), "{view:?}");
 }
 
-async fn load(folder: &Path, steps: u64, parallel: usize) {
+async fn load(folder: &Path, steps: u64, parallel: usize, hosts: usize) {
     let folder = tempfile::tempdir_in(folder).unwrap();
-    let engine = engine(store(folder.path()).await).await;
+    let (mut engines, number) = (Vec::new(), fresh());
+    for _ in 0..hosts {
+        engines.push(engine(store(folder.path(), number).await).await);
+    }
     let next = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
-    let loads = (0..parallel).map(|_| {
-        let (engine, next) = (engine.clone(), next.clone());
+    let loads = (0..parallel).map(|place| {
+        let (engine, next) = (engines[place % hosts].clone(), next.clone());
         tokio::spawn(async move {
             let mut times = Vec::new();
             while begun.elapsed() < TIME {
@@ -202,13 +239,15 @@ async fn load(folder: &Path, steps: u64, parallel: usize) {
         at(0.5),
         at(0.99)
     );
-    engine.shut_down().await;
+    for engine in engines {
+        engine.shut_down().await;
+    }
 }
 
 /// One workflow with many activities at once.
 async fn fans(folder: &Path) {
     let folder = tempfile::tempdir_in(folder).unwrap();
-    let engine = engine(store(folder.path()).await).await;
+    let engine = engine(store(folder.path(), fresh()).await).await;
     let (rounds, width) = (10, 1_000);
     let begun = Instant::now();
     for number in 0..rounds {
@@ -227,7 +266,7 @@ async fn timers(folder: &Path) {
             idle_after: Duration::from_secs(idle_after),
             ..Config::default()
         };
-        let store = store(folder.path()).await;
+        let store = store(folder.path(), fresh()).await;
         let engine = Engine::open(store, Arc::new(Steps), Arc::new(Tokio), config)
             .await
             .unwrap();
@@ -256,8 +295,9 @@ async fn recovery(folder: &Path) {
         instances_max: 20_000,
         ..Config::default()
     };
+    let number = fresh();
     let open = async |config: Config| {
-        let store = store(folder.path()).await;
+        let store = store(folder.path(), number).await;
         Engine::open(store, Arc::new(Steps), Arc::new(Tokio), config)
             .await
             .unwrap()
@@ -298,7 +338,7 @@ async fn recovery(folder: &Path) {
 /// What one activity leaves in the file.
 async fn sizes(folder: &Path) {
     let folder = tempfile::tempdir_in(folder).unwrap();
-    let engine = engine(store(folder.path()).await).await;
+    let engine = engine(store(folder.path(), fresh()).await).await;
     let (workflows, steps) = (50, 100);
     join_all((0..workflows).map(|number| run_one(&engine, number, steps))).await;
     let events = engine.history(&key(0)).await.unwrap().len();

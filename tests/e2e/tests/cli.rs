@@ -46,7 +46,6 @@ async fn check_reports_of_daprs_documents_what_is_not_served_and_nothing_else() 
     }
     // Types that this build does not serve, the secrets that are missing, the old name.
     let expected = [
-        "local.yaml:11 warning",
         "local.yaml:33 error",
         "production.yaml:7 error",
         "production.yaml:10 error",
@@ -56,7 +55,6 @@ async fn check_reports_of_daprs_documents_what_is_not_served_and_nothing_else() 
     ];
     assert_eq!(places, expected, "{messages}");
     let texts = [
-        "`actorStateStore` is not applied yet",
         "`state.azure.cosmosdb`",
         "components/secrets.json",
         "secret `cosmos-secret`",

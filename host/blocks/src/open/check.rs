@@ -1,6 +1,6 @@
 //! What can be said about a document without opening anything.
 
-use super::{error, resolve, rules, warning};
+use super::{error, resolve, rules, warning, workflows};
 use crate::{
     backend::{Backend, Block},
     registry::{Driver, OpenError, Opened, Registry},
@@ -21,6 +21,7 @@ pub fn check(components: &[Component], registry: &Registry) -> Vec<Diagnostic> {
             Err(finding) => findings.push(finding),
         }
     }
+    findings.extend(workflows::check(components));
     findings.sort();
     findings
 }

@@ -17,11 +17,13 @@ mod sharing;
 pub(crate) mod templates;
 #[cfg(test)]
 mod tests;
+mod workflows;
 
 pub use check::check;
 pub use defaults::embedded_defaults;
 pub(crate) use opening::OpenedFrom;
 pub use secrets::{ReferencedSecrets, Referrer};
+pub(crate) use workflows::EmbeddedWorkflows;
 
 use crate::{
     backend::Backends,

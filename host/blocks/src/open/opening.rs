@@ -1,6 +1,6 @@
 //! One run of opening: what is open already, what was found.
 
-use super::{OpenPlan, check, error, order, resolve, rules, secrets, sharing};
+use super::{OpenPlan, check, error, order, resolve, rules, secrets, sharing, workflows};
 use crate::{
     backend::{Backend, Backends, Block, Opening as State},
     registry::{Driver, Metadata, OpenContext, OpenError, Opened, Registry},
@@ -114,6 +114,8 @@ impl<'o> Opening<'o> {
             &self.opened,
             &self.plan.callers().collect::<Vec<_>>(),
         ));
+        self.findings
+            .extend(workflows::check_opened(self.components, &self.opened));
         for (namespace, app) in &self.plan.native {
             self.restrict_secrets(namespace, app, None);
         }
@@ -121,6 +123,13 @@ impl<'o> Opening<'o> {
             self.restrict_secrets(&app.namespace, &app.id, app.configuration.as_deref());
         }
         self.govern();
+        let before = self
+            .before
+            .and_then(|before| before.embedded_workflows.clone());
+        let embedded = before.unwrap_or_else(|| {
+            Arc::new(workflows::EmbeddedWorkflows::new(self.registry, self.plan))
+        });
+        self.opened.embedded_workflows = Some(embedded);
         self.findings.sort();
         (self.opened, self.findings)
     }
@@ -345,6 +354,8 @@ fn failed(component: &Component, reason: String) -> Backend {
     );
     backend.version.clone_from(&component.version);
     backend.scopes.clone_from(&component.scopes);
+    // Nobody else keeps its workflows meanwhile.
+    backend.keeps_workflows = workflows::is_chosen(component);
     backend.opening = State::Failed(Arc::from(reason));
     backend
 }

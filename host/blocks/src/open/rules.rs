@@ -1,8 +1,10 @@
-//! Metadata that berth itself reads, whatever the driver: key prefixes, topic scopes, consumer groups.
+//! Metadata that berth itself reads, whatever the driver: key prefixes, who keeps workflows, topic scopes, consumer groups.
 
+use super::workflows;
 use crate::{
     backend::{Backend, Block},
     keys::KeyPrefix,
+    registry::metadata::truthy,
     scopes::{TopicRules, TopicScopes, topic_list},
 };
 use std::collections::BTreeMap;
@@ -21,7 +23,7 @@ pub(super) enum Treatment {
 /// Every entry, by block.
 const ENTRIES: [(&str, Block, Treatment); 13] = [
     ("keyPrefix", Block::State, Treatment::Applied),
-    ("actorStateStore", Block::State, Treatment::NotYet),
+    (workflows::ENTRY, Block::State, Treatment::Applied),
     ("outboxPublishPubsub", Block::State, Treatment::NotYet),
     ("outboxPublishTopic", Block::State, Treatment::NotYet),
     ("outboxPubsub", Block::State, Treatment::NotYet),
@@ -67,6 +69,11 @@ pub(super) fn apply(values: &Values, backend: &mut Backend) -> Result<(), Wrong>
     let text = |name: &str| values.get(name).map_or("", String::as_str);
     backend.key_prefix =
         KeyPrefix::parse(text("keyPrefix")).map_err(|wrong| ("keyPrefix", wrong))?;
+    backend.keeps_workflows = truthy(text(workflows::ENTRY)).ok_or_else(|| {
+        let found = text(workflows::ENTRY);
+        let message = format!("`{found}` is not a boolean: expected `true` or `false`");
+        (workflows::ENTRY, message)
+    })?;
     let scopes = |name: &'static str| TopicScopes::parse(text(name)).map_err(|wrong| (name, wrong));
     backend.topics = TopicRules::new(
         scopes("publishingScopes")?,

@@ -152,7 +152,7 @@ pub struct Driver {
     /// Checks metadata without opening anything.
     pub check: fn(&Metadata) -> Result<(), OpenError>,
     /// Opens the backend.
-    pub open: Box<Open>,
+    pub open: Arc<Open>,
 }
 
 impl Driver {
@@ -176,7 +176,7 @@ impl Driver {
             names: metadata::names::<M>,
             schema: || schemars::schema_for!(M),
             check: |metadata| metadata::parse::<M>(metadata).map(drop),
-            open: Box::new(move |context, metadata| match metadata::parse(&metadata) {
+            open: Arc::new(move |context, metadata| match metadata::parse(&metadata) {
                 Ok(metadata) => Box::pin(open(context, metadata)),
                 Err(error) => Box::pin(std::future::ready(Err(error))),
             }),

@@ -82,6 +82,11 @@ impl From<WorkflowStoreError> for WorkflowError {
 /// hosts share may use its own clock for leases instead.
 #[async_trait]
 pub trait WorkflowStore: Send + Sync + 'static {
+    /// Whether several hosts may use it at the same time, so that messages may come that this host was not told of.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Makes a host known, with a lease until `until`. Where the store can tell that runs of hosts are over, their
     /// leases end here.
     async fn join(
@@ -202,11 +207,6 @@ pub trait WorkflowStore: Send + Sync + 'static {
     /// is no longer this host's, and nothing happened.
     async fn finish_task(&self, task: &TaskId, result: Message)
     -> Result<bool, WorkflowStoreError>;
-
-    /// Whether several hosts may use it at the same time.
-    fn is_shared(&self) -> bool {
-        false
-    }
 
     /// Whether the engine answers.
     async fn ping(&self) -> Result<(), WorkflowStoreError>;

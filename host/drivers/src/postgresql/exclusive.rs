@@ -11,12 +11,18 @@ use berth_blocks::registry::OpenError;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
-use futures::future::BoxFuture;
+use futures::{TryStreamExt, future::BoxFuture};
 use std::{sync::Arc, time::Duration};
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Row};
 
 /// How often idle connections are looked for.
 const IDLE_CHECK: Duration = Duration::from_secs(30);
+
+/// A statement of a transaction with its values.
+pub(crate) type Step<'a> = (&'a Statement, Parameters<'a>);
+
+/// The rows of each step.
+pub(crate) type Rows = Vec<Vec<Row>>;
 
 /// The connections, made when they are needed.
 pub(super) struct Pool {
@@ -135,13 +141,103 @@ impl Exclusive {
         Ok(counts)
     }
 
+    /// Begins a transaction and executes its steps, all sent before the first answer is waited for: the rows of each.
+    ///
+    /// # Errors
+    /// The client's failure or the server's refusal. Drop the connection then, which rolls back.
+    pub(crate) async fn begin_and_query(&self, steps: &[Step<'_>]) -> Result<Rows, Failure> {
+        self.query("BEGIN", steps, "").await
+    }
+
+    /// Executes further steps of the transaction, all sent before the first answer is waited for: the rows of each.
+    ///
+    /// # Errors
+    /// Those of [`begin_and_query`](Self::begin_and_query).
+    pub(crate) async fn query_on(&self, steps: &[Step<'_>]) -> Result<Rows, Failure> {
+        self.query("", steps, "").await
+    }
+
+    /// Executes the last steps, commits, and gives the connection back. Everything is sent before the first answer is
+    /// waited for.
+    ///
+    /// # Errors
+    /// Those of [`begin_and_query`](Self::begin_and_query). Where the connection broke, whether it was committed is
+    /// unknown.
+    pub(crate) async fn query_and_commit(mut self, steps: &[Step<'_>]) -> Result<Rows, Failure> {
+        let rows = self.query("", steps, "COMMIT").await?;
+        self.object = None;
+        Ok(rows)
+    }
+
+    /// A whole transaction in one go.
+    ///
+    /// # Errors
+    /// Those of [`query_and_commit`](Self::query_and_commit).
+    pub(super) async fn transaction(mut self, steps: &[Step<'_>]) -> Result<Rows, Failure> {
+        let rows = self.query("BEGIN", steps, "COMMIT").await?;
+        self.object = None;
+        Ok(rows)
+    }
+
+    /// Executes steps between two commands, either of which may be empty.
+    async fn query(
+        &self,
+        first: &'static str,
+        steps: &[Step<'_>],
+        last: &'static str,
+    ) -> Result<Rows, Failure> {
+        let rows = self.query_all(first, steps, last).await;
+        rows.map_err(|error| Failure::of(&self.settings.location, &error))
+    }
+
+    async fn query_all(
+        &self,
+        first: &'static str,
+        steps: &[Step<'_>],
+        last: &'static str,
+    ) -> Result<Rows, Error> {
+        let Some(object) = &self.object else {
+            return Ok(Vec::new());
+        };
+        let client: &Client = object;
+        let command = async |command: &'static str| match command {
+            "" => Ok(Vec::new()),
+            command => client.batch_execute(command).await.map(|()| Vec::new()),
+        };
+        let mut calls: Vec<BoxFuture<'_, Result<Vec<Row>, Error>>> = Vec::new();
+        // Statements are prepared before anything of the transaction is sent.
+        for (statement, parameters) in steps {
+            calls.push(match self.settings.query_mode {
+                QueryMode::Prepared => {
+                    let prepared = object
+                        .prepare_typed_cached(&statement.text, &statement.types)
+                        .await?;
+                    Box::pin(async move {
+                        let rows = client.query_raw(&prepared, values(parameters)).await?;
+                        rows.try_collect().await
+                    })
+                }
+                QueryMode::Unnamed => Box::pin(async move {
+                    let parameters = typed(statement, parameters);
+                    client.query_typed(&statement.text, &parameters).await
+                }),
+            });
+        }
+        calls.insert(0, Box::pin(command(first)));
+        calls.push(Box::pin(command(last)));
+        let mut rows = pipelined(calls).await?;
+        rows.remove(0);
+        rows.pop();
+        Ok(rows)
+    }
+
     /// Commits and gives the connection back.
     pub(crate) async fn commit(mut self) -> Result<(), Failure> {
         self.end("COMMIT").await
     }
 
     /// Rolls back and gives the connection back; closes it if that fails, to the same effect.
-    pub(super) async fn roll_back(mut self) {
+    pub(crate) async fn roll_back(mut self) {
         if let Err(failure) = self.end("ROLLBACK").await {
             tracing::debug!(cause = %failure, "a connection is closed since it could not roll back");
         }
@@ -179,18 +275,18 @@ impl Drop for Exclusive {
 }
 
 /// Sends every statement, in order, before it waits for the first answer.
-async fn pipelined(mut calls: Vec<BoxFuture<'_, Result<u64, Error>>>) -> Result<Vec<u64>, Error> {
+async fn pipelined<T>(mut calls: Vec<BoxFuture<'_, Result<T, Error>>>) -> Result<Vec<T>, Error> {
     let mut answers = Vec::with_capacity(calls.len());
     for call in &mut calls {
         // The client sends when it is first polled.
         answers.push(futures::poll!(call));
     }
-    let mut counts = Vec::with_capacity(calls.len());
+    let mut values = Vec::with_capacity(calls.len());
     for (call, answer) in calls.into_iter().zip(answers) {
-        counts.push(match answer {
+        values.push(match answer {
             std::task::Poll::Ready(answer) => answer?,
             std::task::Poll::Pending => call.await?,
         });
     }
-    Ok(counts)
+    Ok(values)
 }

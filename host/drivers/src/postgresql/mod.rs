@@ -15,12 +15,14 @@ mod exclusive;
 mod lane;
 mod session;
 mod settings;
+mod simple;
 mod statement;
 mod tls;
 
 pub(crate) use error::{Failure, Fault};
-pub(crate) use exclusive::Exclusive;
+pub(crate) use exclusive::{Exclusive, Rows, Step};
 pub(crate) use settings::{Given, QueryMode, Settings};
+pub(crate) use simple::{literal, run_simple};
 pub(crate) use statement::{Parameters, Statement};
 
 use berth_blocks::registry::{OpenContext, OpenError};
@@ -130,6 +132,17 @@ impl Database {
                 }
             }
         };
+        self.in_time(transaction).await
+    }
+
+    /// Executes the steps in order as one transaction in one go: the rows of each. No step waits for another's rows to
+    /// come back, so that what depends on them is said in the statements.
+    ///
+    /// # Errors
+    /// The client's failure or the server's refusal. Nothing is changed then, or, where the connection broke, it is
+    /// unknown.
+    pub(crate) async fn transact_rows(&self, steps: &[Step<'_>]) -> Result<Rows, Failure> {
+        let transaction = async { self.exclusive().await?.transaction(steps).await };
         self.in_time(transaction).await
     }
 

@@ -35,12 +35,12 @@ impl Session {
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Error> {
         match self.mode {
-            QueryMode::Prepared => {
+            QueryMode::Prepared if statement.is_kept => {
                 let prepared = self.prepared(statement).await?;
                 let rows = self.client.query_raw(&prepared, values(parameters));
                 rows.await?.try_collect().await
             }
-            QueryMode::Unnamed => {
+            QueryMode::Prepared | QueryMode::Unnamed => {
                 let parameters = typed(statement, parameters);
                 self.client.query_typed(&statement.text, &parameters).await
             }

@@ -13,6 +13,8 @@ pub(crate) struct Statement {
     pub(super) id: u64,
     pub(super) text: String,
     pub(super) types: Vec<Type>,
+    /// Whether connections keep it.
+    pub(super) is_kept: bool,
 }
 
 impl Statement {
@@ -22,6 +24,15 @@ impl Statement {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             text,
             types: types.to_vec(),
+            is_kept: true,
+        }
+    }
+
+    /// A statement for one use, which no connection keeps. Only for rows of a call that is no transaction.
+    pub(crate) fn for_once(text: String, types: &[Type]) -> Self {
+        Self {
+            is_kept: false,
+            ..Self::new(text, types)
         }
     }
 

@@ -16,6 +16,7 @@ mod tests;
 use crate::{
     postgresql::{Database, Given, QueryMode, Settings},
     task::Task,
+    workflow::postgresql::{PostgresqlWorkflows, Tables},
 };
 use async_trait::async_trait;
 use berth_blocks::{
@@ -223,7 +224,10 @@ const EXAMPLE: &str = "\
 
 /// What the reference page says besides.
 const NOTES: &str = "\
-Tables are made if they are missing; where the role may not make them, they must exist as Dapr makes them.
+Tables are made if they are missing; where the role may not make them, they must exist as Dapr makes them. Workflows
+(`actorStateStore`) have tables of their own beside them, `workflow_…` behind the same `tablePrefix`, which the first host
+that runs workflows makes, so that its role must be allowed to. A commit is as durable as the server's
+`synchronous_commit` makes it. Hosts that share workflows compare leases by their own clocks: keep these synchronised.
 
 Tested with PostgreSQL 15: one server, by password, TLS and client certificate. Not tested: managed services, poolers such
 as PgBouncer, CockroachDB, YugabyteDB.
@@ -235,7 +239,13 @@ pub(crate) fn driver(kind: &'static str) -> Driver {
         kind,
         &["v2"],
         "State in a PostgreSQL database, in Dapr's layout",
-        |context, metadata| async move { Ok(Opened::state(open(context, metadata).await?)) },
+        |context, metadata| async move {
+            let (state, workflows) = open(context, metadata).await?;
+            Ok(Opened {
+                workflows: Some(Arc::new(workflows)),
+                ..Opened::state(state)
+            })
+        },
     )
     .example(EXAMPLE)
     .notes(NOTES)
@@ -244,7 +254,7 @@ pub(crate) fn driver(kind: &'static str) -> Driver {
 async fn open(
     context: OpenContext,
     metadata: PostgresqlMetadata,
-) -> Result<PostgresqlState, OpenError> {
+) -> Result<(PostgresqlState, PostgresqlWorkflows), OpenError> {
     let names = Names::new(
         metadata.table_prefix.as_deref().unwrap_or_default(),
         metadata.metadata_table_name.as_deref(),
@@ -255,11 +265,14 @@ async fn open(
     let interval = metadata.cleanup_interval;
     let every = interval.map_or(Some(CLEANUP_INTERVAL), |interval| interval.0);
     let cleanup = every.map(|every| cleanup::start(&database, &names, extras, every));
-    Ok(PostgresqlState {
+    let tables = Tables::new(|name| names.table(name), &names.metadata, &names.prefix);
+    let workflows = PostgresqlWorkflows::new(database.clone(), tables);
+    let state = PostgresqlState {
         database,
         table,
         _cleanup: cleanup,
-    })
+    };
+    Ok((state, workflows))
 }
 
 /// An open `state.postgresql`.

@@ -17,7 +17,10 @@ mod script;
 #[cfg(test)]
 mod tests;
 
-use crate::redis::{Failure, Fault, Redis, redis_metadata};
+use crate::{
+    redis::{Failure, Fault, Redis, redis_metadata},
+    workflow::redis::{Durability, RedisWorkflows},
+};
 use async_trait::async_trait;
 use berth_blocks::{
     registry::{Driver, OpenContext, OpenError, Opened},
@@ -52,6 +55,11 @@ redis_metadata! {
         /// Time to live of values that are written without one, in seconds; default: none. A write cannot opt out.
         #[serde(default, rename = "ttlInSeconds")]
         ttl_in_seconds: Option<i64>,
+        /// For workflows on this server (`actorStateStore`): `server` (default) takes the server's durability as it is
+        /// and warns of one that may lose commits; `always` runs no workflow on a server that does not write each
+        /// commit to its disk before it answers. Not known to Dapr.
+        #[serde(default)]
+        workflow_durability: Durability,
         /// No effect: state cannot be queried.
         #[serde(default, rename = "queryIndexes")]
         _query_indexes: Option<String>,
@@ -74,6 +82,14 @@ const NOTES: &str = "\
 In a Cluster a transaction touches keys of one slot only: put what belongs together under one hash tag, such as
 `{cart-17}-items`.
 
+Workflows (`actorStateStore`) are as durable as the server: with `appendonly yes` and `appendfsync always` each commit is
+on its disk before it is answered; with `appendfsync everysec` a power failure takes up to a second of them; without
+`appendonly` they go back to the last snapshot when the server ends. A failover loses what the replica had not received:
+Redis 7.0 cannot wait for a replica's disk (`WAITAOF`, since 7.2), so that this is not proven and not promised. After such
+a loss activities may run again, and events that were accepted may be gone. All workflows of a namespace lie on one server
+of a Cluster, under one hash tag, since a commit may reach any of them; where a node of it hangs up at the wrong moment,
+an event without an ID may arrive twice.
+
 Tested with Redis 7.0: one server, Sentinel with failover, a Cluster of three, TLS with client certificates. Not tested:
 managed services, Valkey, KeyDB.
 ";
@@ -84,7 +100,16 @@ pub(crate) fn driver() -> Driver {
         "state.redis",
         &["v1"],
         "State in Redis hashes, in Dapr's layout",
-        |context, metadata| async move { Ok(Opened::state(open(context, metadata).await?)) },
+        |context, metadata: RedisMetadata| async move {
+            let namespace = context.namespace.clone();
+            let durability = metadata.workflow_durability;
+            let state = open(context, metadata).await?;
+            let workflows = RedisWorkflows::new(state.redis.clone(), &namespace, durability);
+            Ok(Opened {
+                workflows: Some(Arc::new(workflows)),
+                ..Opened::state(state)
+            })
+        },
     )
     .example(EXAMPLE)
     .notes(NOTES)

@@ -7,10 +7,10 @@ use crate::{
 };
 use async_trait::async_trait;
 use berth_blocks::{
-    Blocks,
+    Blocks, WorkflowBackend,
     workflow::{
         HistoryEvent, InstanceKey, InstancePage, InstanceQuery, InstanceView, RerunOptions,
-        StartOptions, StartedInstance, WorkflowEngine, WorkflowStore,
+        StartOptions, StartedInstance, WorkflowEngine,
     },
 };
 use berth_resources::{AppId, Namespace};
@@ -45,7 +45,7 @@ struct Slot(tokio::sync::Mutex<Option<Running>>);
 
 #[derive(Clone)]
 struct Running {
-    store: Arc<dyn WorkflowStore>,
+    backend: WorkflowBackend,
     limits: Limits,
     engine: Arc<Engine>,
 }
@@ -53,13 +53,17 @@ struct Running {
 /// The part of an executor that belongs to one namespace.
 struct Within {
     namespace: Namespace,
+    /// Which of its apps have workflows.
+    backend: WorkflowBackend,
     executor: Arc<dyn Executor>,
 }
 
 impl Executor for Within {
     fn apps(&self) -> Vec<(Namespace, AppId)> {
         let mut apps = self.executor.apps();
-        apps.retain(|(namespace, _)| *namespace == self.namespace);
+        apps.retain(|(namespace, app)| {
+            *namespace == self.namespace && self.backend.visible_to(app)
+        });
         apps
     }
 
@@ -128,11 +132,11 @@ impl Engines {
     pub async fn engine(&self, namespace: &Namespace) -> Result<Arc<Engine>, WorkflowError> {
         let slot = self.slot(namespace);
         let mut running = slot.0.lock().await;
-        let store = self.store(namespace)?;
+        let backend = self.backend(namespace).await?;
         let limits = self.limits.lock().get(namespace).copied();
         let limits = limits.unwrap_or_default();
         if let Some(running) = &*running
-            && Arc::ptr_eq(&running.store, &store)
+            && running.backend.is_same(&backend)
             && running.limits == limits
         {
             return Ok(running.engine.clone());
@@ -146,17 +150,19 @@ impl Engines {
         }
         let executor = Arc::new(Within {
             namespace: namespace.clone(),
+            backend: backend.clone(),
             executor: self.executor.clone(),
         });
+        let store = backend.store.clone();
         let config = Config {
             inbox_interval: store.is_shared().then_some(INBOX_INTERVAL),
             ..self.config.within(limits)
         };
         let platform: Arc<dyn Platform> = Arc::new(Tokio);
-        let engine = Engine::open(store.clone(), executor, platform, config).await?;
+        let engine = Engine::open(store, executor, platform, config).await?;
         let engine = Arc::new(engine);
         *running = Some(Running {
-            store,
+            backend,
             limits,
             engine: engine.clone(),
         });
@@ -168,9 +174,10 @@ impl Engines {
         open.entry(namespace.clone()).or_default().clone()
     }
 
-    fn store(&self, namespace: &Namespace) -> Result<Arc<dyn WorkflowStore>, WorkflowError> {
-        let store = self.blocks.snapshot().workflow_store(namespace);
-        store.map_err(WorkflowError::Unavailable)
+    async fn backend(&self, namespace: &Namespace) -> Result<WorkflowBackend, WorkflowError> {
+        let backends = self.blocks.snapshot();
+        let backend = backends.workflow_backend(namespace).await;
+        backend.map_err(|why| WorkflowError::Unavailable(why.to_string()))
     }
 
     fn running(&self) -> Vec<Running> {
@@ -218,6 +225,13 @@ impl WorkflowEngine for Engines {
             )));
         }
         let engine = self.engine(namespace).await?;
+        let backend = self.backend(namespace).await?;
+        if !backend.visible_to(app) {
+            return Err(WorkflowError::Denied(format!(
+                "the scopes of \"{}\", which keeps the workflows of namespace \"{namespace}\", leave out app \"{app}\"",
+                backend.name
+            )));
+        }
         engine.start(key, workflow, input, options).await
     }
 

@@ -11,6 +11,9 @@ use std::{
 /// Between two rounds.
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// Rounds between two looks for instances that the store says are ours.
+const SURVEY_ROUNDS: u64 = 6;
+
 /// Instances purged at once.
 const PURGED_MAX: usize = 200;
 
@@ -74,12 +77,19 @@ fn overdue(shared: &Shared) -> Vec<Overdue> {
 /// One round after the other.
 pub(super) async fn serve(shared: Arc<Shared>) {
     let mut reported = BTreeSet::new();
+    let mut undriven = BTreeSet::new();
+    let mut rounds = 0_u64;
     loop {
         let next = shared.platform.now().after(INTERVAL);
         shared.platform.sleep_until(next).await;
         purge(&shared).await;
         if shared.doubtful.swap(false, Ordering::Relaxed) {
             clear_doubts(&shared).await;
+        }
+        rounds += 1;
+        // A store of this host alone ends with it.
+        if shared.config.inbox_interval.is_some() && rounds.is_multiple_of(SURVEY_ROUNDS) {
+            undriven = survey(&shared, &undriven).await;
         }
         report(&shared, &mut reported);
     }
@@ -102,6 +112,41 @@ async fn purge(shared: &Shared) {
     }
 }
 
+/// Gives up what nobody here drives although the store has said for long that it is ours: a server that lost its last
+/// writes may have forgotten that it was given up, and nobody else takes it while this host lives. Gives what nobody
+/// drives now.
+async fn survey(
+    shared: &Shared,
+    before: &BTreeSet<(InstanceKey, u64)>,
+) -> BTreeSet<(InstanceKey, u64)> {
+    let Ok(owned) = shared.store.owned(&shared.owner).await else {
+        return BTreeSet::new();
+    };
+    let is_driven = |key: &InstanceKey| shared.owned.lock().find(key).is_some();
+    let undriven: BTreeSet<_> = owned
+        .into_iter()
+        .filter(|(key, _)| !is_driven(key))
+        .collect();
+    for (key, epoch) in undriven.intersection(before) {
+        tracing::warn!(instance = %key, "owned and not driven: given up, to be claimed again");
+        give_up(shared, key, *epoch).await;
+    }
+    undriven
+}
+
+async fn give_up(shared: &Shared, key: &InstanceKey, epoch: u64) {
+    let now = shared.platform.now();
+    let release = Release {
+        ready_at: Some(now),
+        seen: MessageId::START,
+        now,
+    };
+    if shared.store.release(key, epoch, release).await.is_err() {
+        shared.doubt();
+    }
+    shared.claims.notify_one();
+}
+
 /// Gives up what the store says is ours and nobody here drives. One that is just being adopted is fenced off and
 /// claimed again, which costs nothing but time.
 async fn clear_doubts(shared: &Shared) {
@@ -113,15 +158,7 @@ async fn clear_doubts(shared: &Shared) {
         if shared.owned.lock().find(&key).is_some() {
             continue;
         }
-        let now = shared.platform.now();
-        let release = Release {
-            ready_at: Some(now),
-            seen: MessageId::START,
-            now,
-        };
-        if shared.store.release(&key, epoch, release).await.is_err() {
-            shared.doubt();
-        }
+        give_up(shared, &key, epoch).await;
     }
     shared.claims.notify_one();
 }

@@ -168,7 +168,13 @@ async fn drive(shared: Arc<Shared>, instance: Arc<Instance>, mut acquired: Acqui
     let mut taken_over = acquired.taken_over;
     loop {
         let (epoch, version) = (acquired.row.epoch, acquired.row.version);
-        let why = match run_once(&shared, &instance, &acquired).await {
+        let mut exit = run_once(&shared, &instance, &acquired).await;
+        if let Exit::Lost(why) = &exit
+            && is_ours(&shared, &instance.key, epoch).await
+        {
+            exit = Exit::Retry(why.clone());
+        }
+        let why = match exit {
             Exit::Retry(why) => why,
             Exit::Panicked => {
                 // Whatever ran may be the cause: it is tried a bounded number of times.
@@ -216,6 +222,16 @@ async fn drive(shared: Arc<Shared>, instance: Arc<Instance>, mut acquired: Acqui
                 row
             }
         };
+    }
+}
+
+/// Whether this host still owns an instance whose driver was refused: a commit that was given up, since its answer did
+/// not come, may have been carried out later, after the driver had looked for it. Without an answer it may be.
+async fn is_ours(shared: &Shared, key: &InstanceKey, epoch: u64) -> bool {
+    match shared.store.get(key).await {
+        Ok(Some(row)) => row.epoch == epoch && row.owner.as_ref() == Some(&shared.owner),
+        Ok(None) => false,
+        Err(_) => true,
     }
 }
 

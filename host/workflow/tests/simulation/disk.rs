@@ -1,5 +1,5 @@
-//! The store behind all faults: what survives every crash. In memory for many seeds, SQLite to see that it answers the
-//! same.
+//! The store behind all faults: what survives every crash. In memory for many seeds, the others to see that they answer
+//! the same.
 
 use crate::world::at_once;
 use berth_blocks::{
@@ -43,20 +43,26 @@ impl Disk {
             .enable_all()
             .build()
             .unwrap();
+        let entries = [("connectionString", ":memory:"), ("cleanupInterval", "0")];
+        runtime.block_on(Self::open("state.sqlite", Namespace::default(), &entries))
+    }
+
+    /// What a state backend offers, in the metadata of its document; `namespace` is that of the document.
+    pub async fn open(kind: &str, namespace: Namespace, entries: &[(&str, &str)]) -> Self {
         let registry = berth_drivers::registry();
-        let driver = registry.driver("state.sqlite").unwrap();
+        let driver = registry.driver(kind).unwrap();
         let context = OpenContext {
             name: "statestore".to_owned(),
-            namespace: Namespace::default(),
+            namespace,
             data_dir: Path::new("/nowhere").to_owned(),
             apps: Vec::new(),
             connections: Connections::default(),
         };
-        let metadata = Metadata::from_iter([
-            ("connectionString".to_owned(), ":memory:".into()),
-            ("cleanupInterval".to_owned(), "0".into()),
-        ]);
-        let opened = runtime.block_on((driver.open)(context, metadata)).unwrap();
+        let entries = entries
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).into()));
+        let metadata = Metadata::from_iter(entries);
+        let opened = (driver.open)(context, metadata).await.unwrap();
         Self {
             store: opened.workflows.unwrap(),
             memory: None,

@@ -3,6 +3,7 @@
 mod backends;
 mod checking;
 mod references;
+mod workflows;
 
 use super::*;
 use crate::{

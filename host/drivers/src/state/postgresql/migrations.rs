@@ -1,9 +1,9 @@
 //! Makes the tables, in Dapr's steps and under Dapr's lock: several hosts of either kind may start at the same time.
 
 use super::names::Names;
-use crate::postgresql::{Database, Failure, Fault};
+use crate::postgresql::{Database, Failure, Fault, literal, run_simple};
 use berth_blocks::registry::OpenError;
-use tokio_postgres::{Client, Error, SimpleQueryMessage};
+use tokio_postgres::Client;
 
 /// The steps of Dapr that this driver knows.
 const LEVEL: u32 = 2;
@@ -242,17 +242,6 @@ impl Migration<'_> {
 
     /// The first column of the rows.
     async fn run(&self, client: &Client, statements: &str) -> Result<Vec<String>, Failure> {
-        let answers: Result<_, Error> = client.simple_query(statements).await;
-        let answers = answers.map_err(|error| Failure::of(self.location, &error))?;
-        let rows = answers.into_iter().filter_map(|answer| match answer {
-            SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
-            _ => None,
-        });
-        Ok(rows.collect())
+        run_simple(client, self.location, statements).await
     }
-}
-
-/// Text as a literal of SQL, for statements that take no parameters.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

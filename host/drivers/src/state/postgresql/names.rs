@@ -12,6 +12,8 @@ pub(super) struct Names {
     /// As the metadata says it: part of the keys in the table of metadata.
     pub(super) prefix: String,
     pub(super) schema: Option<String>,
+    /// What stands before the names of the tables.
+    start: String,
     /// The table of values, without its schema.
     pub(super) base: String,
     pub(super) state: String,
@@ -39,7 +41,13 @@ impl Names {
             metadata: qualified(metadata_schema.as_deref(), &metadata_table),
             base,
             schema,
+            start,
         })
+    }
+
+    /// Another table with the same prefix, quoted.
+    pub(super) fn table(&self, name: &str) -> String {
+        qualified(self.schema.as_deref(), &format!("{}{name}", self.start))
     }
 
     /// The key of Dapr's migration level in the table of metadata.

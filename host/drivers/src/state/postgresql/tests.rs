@@ -24,7 +24,8 @@ async fn opened(url: &str, more: &[(&str, &str)]) -> PostgresqlState {
 async fn attempt(url: &str, more: &[(&str, &str)]) -> Result<PostgresqlState, OpenError> {
     let mut entries: Entries<'_> = vec![("connectionString", url)];
     entries.extend(more);
-    open(context(Path::new("/nowhere")), metadata(&entries)).await
+    let opened = open(context(Path::new("/nowhere")), metadata(&entries)).await;
+    opened.map(|(state, _)| state)
 }
 
 async fn refused(url: &str, more: &[(&str, &str)]) -> String {
@@ -124,16 +125,16 @@ async fn backends_of_equal_settings_share_their_connections() {
         connections: Connections::default(),
         ..context(Path::new("/nowhere"))
     };
-    let one = open(context.clone(), metadata(&[("connectionString", &url)]))
+    let (one, _) = open(context.clone(), metadata(&[("connectionString", &url)]))
         .await
         .unwrap();
     let two = [("connectionString", url.as_str()), ("tablePrefix", "two_")];
-    let two = open(context.clone(), metadata(&two)).await.unwrap();
+    let (two, _) = open(context.clone(), metadata(&two)).await.unwrap();
     assert!(Arc::ptr_eq(&one.database, &two.database));
     one.set(set("k", "one")).await.unwrap();
     assert_eq!(value(&two, "k").await, None);
     let other = [("connectionString", url.as_str()), ("maxConns", "3")];
-    let other = open(context, metadata(&other)).await.unwrap();
+    let (other, _) = open(context, metadata(&other)).await.unwrap();
     assert!(!Arc::ptr_eq(&one.database, &other.database));
 }
 

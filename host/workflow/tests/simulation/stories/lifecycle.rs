@@ -1,7 +1,8 @@
 //! Suspension, termination, retention, rerun.
 
 use crate::lab::{Lab, attempts, call, ended, key};
-use berth_blocks::workflow::{InstanceQuery, Status};
+use crate::world::at_once;
+use berth_blocks::workflow::{InstanceQuery, NewInstance, Status};
 use berth_resources::Namespace;
 use berth_workflow::{
     ChildOptions, Config, Failure, Payload, RerunOptions, Retention, WorkflowEnd, WorkflowError,
@@ -351,4 +352,28 @@ fn a_child_that_failed_is_started_again_as_the_policy_says() {
         .map(|row| row.key.id.to_string())
         .collect();
     assert_eq!(ids, ["a", "c", "c:2", "c:3"]);
+}
+
+/// As a server leaves it that forgot, with its last writes, that this host had given the instance up.
+#[test]
+fn what_the_store_says_is_ours_and_nobody_drives_goes_on() {
+    let lab = two();
+    let host = lab.host();
+    lab.start(&host, "a", "two", "1");
+    let owner = lab.until("a", |row| row.owner.is_some()).owner;
+    let started = at_once(lab.disk.history(&key("a"), 0, 1)).unwrap();
+    let forgotten = NewInstance {
+        key: key("b"),
+        execution: "run of b".to_owned(),
+        workflow: "two".to_owned(),
+        parent: None,
+        events: started,
+        blobs: Vec::new(),
+        tasks: Vec::new(),
+        ready_at: lab.world.now(),
+        created_at: lab.world.now(),
+        owner,
+    };
+    at_once(lab.disk.create(forgotten, &[])).unwrap();
+    assert_eq!(lab.outcome(&host, "b").0, Status::Completed);
 }

@@ -1,13 +1,15 @@
-//! The engine on the real clock, the real disk and SQLite, in a process that is killed again and again.
+//! The engine on the real clock and real stores, in processes that are killed again and again.
 //!
 //! The test starts itself as the host: every activity writes a line to a ledger before it answers, and the test kills
-//! the host whenever the ledger has grown by some lines. At the end each step of each workflow stands in the ledger, in
+//! a host whenever the ledger has grown by some lines. At the end each step of each workflow stands in the ledger, in
 //! order, and none more often than the kills explain.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod shared;
+
 use berth_blocks::{
     registry::{Connections, Metadata, OpenContext},
-    workflow::InstanceKey,
+    workflow::{InstanceKey, WorkflowStore},
 };
 use berth_resources::{AppId, Namespace};
 use berth_workflow::{
@@ -27,6 +29,8 @@ use std::{
 
 /// Where the host of a test keeps its data; set in the process that is the host.
 const HOST: &str = "BERTH_WORKFLOW_TEST_HOST";
+/// The store of such a host: a type, then metadata as `name=value`, with blanks between; by default the embedded one.
+const STORE: &str = "BERTH_WORKFLOW_TEST_STORE";
 const WORKFLOWS: u64 = 12;
 const STEPS: u64 = 25;
 const KILLS: usize = 8;
@@ -77,10 +81,12 @@ fn key(number: u64) -> InstanceKey {
     )
 }
 
-/// The host: starts all workflows, or finds them, and waits for their end.
-async fn host(folder: &Path) {
+/// The store that the environment names.
+async fn store(folder: &Path) -> Arc<dyn WorkflowStore> {
+    let text = std::env::var(STORE).unwrap_or_else(|_| "state.sqlite".to_owned());
+    let mut words = text.split(' ');
     let registry = berth_drivers::registry();
-    let driver = registry.driver("state.sqlite").unwrap();
+    let driver = registry.driver(words.next().unwrap()).unwrap();
     let context = OpenContext {
         name: "statestore".to_owned(),
         namespace: Namespace::default(),
@@ -88,15 +94,37 @@ async fn host(folder: &Path) {
         apps: Vec::new(),
         connections: Connections::default(),
     };
-    let opened = (driver.open)(context, Metadata::default()).await.unwrap();
+    let entries = words.filter_map(|word| word.split_once('='));
+    let entries = entries.map(|(name, value)| (name.to_owned(), value.into()));
+    let metadata = Metadata::from_iter(entries);
+    let opened = (driver.open)(context, metadata).await.unwrap();
+    opened.workflows.unwrap()
+}
+
+fn config(store: &dyn WorkflowStore) -> Config {
+    match store.is_shared() {
+        false => Config::default(),
+        // Nobody else knows that a host has ended before its lease has.
+        true => Config {
+            lease: Duration::from_secs(3),
+            poll_interval: Duration::from_millis(200),
+            inbox_interval: Some(Duration::from_millis(200)),
+            ..Config::default()
+        },
+    }
+}
+
+/// The host: starts all workflows, or finds them, and waits for their end.
+async fn host(folder: &Path) {
+    let store = store(folder).await;
     let ledger = OpenOptions::new()
         .create(true)
         .append(true)
         .open(folder.join("ledger"))
         .unwrap();
     let executor = Arc::new(Ledger(Arc::new(ledger)));
-    let store = opened.workflows.unwrap();
-    let engine = Engine::open(store, executor, Arc::new(Tokio), Config::default())
+    let config = config(&*store);
+    let engine = Engine::open(store, executor, Arc::new(Tokio), config)
         .await
         .unwrap();
     let runs = (0..WORKFLOWS).map(|number| {
@@ -129,8 +157,10 @@ async fn the_host_of_the_test() {
     }
 }
 
-fn spawn(folder: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+/// This program as a host.
+fn command(folder: &Path, store: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args([
             "--exact",
             "the_host_of_the_test",
@@ -138,9 +168,13 @@ fn spawn(folder: &Path) -> Child {
             "--nocapture",
         ])
         .env(HOST, folder)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+        .env(STORE, store);
+    command
+}
+
+fn spawn(folder: &Path, store: &str) -> Child {
+    let mut command = command(folder, store);
+    command.stdout(Stdio::null()).spawn().unwrap()
 }
 
 fn lines(folder: &Path) -> Vec<(u64, u64)> {
@@ -166,10 +200,14 @@ fn until_grown(folder: &Path, count: usize, child: &mut Child) {
 
 #[test]
 fn a_host_that_is_killed_again_and_again_loses_nothing() {
+    kill_again_and_again("state.sqlite");
+}
+
+fn kill_again_and_again(store: &str) {
     let folder = tempfile::tempdir().unwrap();
     let mut kills = 0;
     for round in 0..KILLS {
-        let mut child = spawn(folder.path());
+        let mut child = spawn(folder.path(), store);
         until_grown(folder.path(), (round + 1) * 20, &mut child);
         if child.try_wait().unwrap().is_none() {
             // On unix this is SIGKILL: the process gets no chance to do anything more.
@@ -179,7 +217,7 @@ fn a_host_that_is_killed_again_and_again_loses_nothing() {
         child.wait().unwrap();
     }
     assert!(kills > KILLS / 2, "{kills}");
-    assert!(spawn(folder.path()).wait().unwrap().success());
+    assert!(spawn(folder.path(), store).wait().unwrap().success());
     let mut counts: BTreeMap<(u64, u64), usize> = BTreeMap::new();
     let mut last: BTreeMap<u64, u64> = BTreeMap::new();
     for (instance, step) in lines(folder.path()) {
