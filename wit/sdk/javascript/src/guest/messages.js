@@ -1,6 +1,7 @@
 // The guest's exports for messages.
 
 import { decode, isJson, textOfBytes } from '../payload.js';
+import { logFailure } from '../runtime/log.js';
 import { enterService } from '../runtime/phase.js';
 import { http, subscriptions as registered } from '../runtime/registry.js';
 import { routeName, subscriptionKey } from '../server/pubsub.js';
@@ -48,7 +49,7 @@ async function statusOf(handler, { pubsub, topic, event }, args) {
   try {
     return OUTCOMES.get(await handler(...args)) ?? 'success';
   } catch (error) {
-    console.error(`message ${event.id} of ${pubsub}/${topic} failed: ${error?.stack ? `${error}\n${error.stack}` : error}`);
+    logFailure(`message ${event.id} of ${pubsub}/${topic}`, error);
     return 'retry';
   }
 }
@@ -96,7 +97,7 @@ async function post(delivery) {
     if (!response.ok) return 'retry';
     return OUTCOMES.get(statusIn(text)) ?? 'success';
   } catch (error) {
-    console.error(`message ${delivery.event.id} failed: ${error}`);
+    logFailure(`message ${delivery.event.id} of ${delivery.pubsub}/${delivery.topic}`, error);
     return 'retry';
   }
 }
