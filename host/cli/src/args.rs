@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::commands::{apps, check, components, dlq, invoke, publish, run, topics};
+use crate::commands::{apps, build, check, components, dlq, invoke, publish, run, topics};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -29,6 +29,8 @@ pub enum Command {
     Run(run::Args),
     /// Check documents and guests, and report everything that is wrong at once
     Check(check::Args),
+    /// Build the guest of a project
+    Build(build::Args),
     /// List the apps of a running host
     Apps(apps::Args),
     /// List the backends of a running host and whether each answers

@@ -1,6 +1,7 @@
 //! One file per command: its flags and what it does.
 
 pub mod apps;
+pub mod build;
 pub mod check;
 pub mod components;
 pub mod dlq;
@@ -22,6 +23,7 @@ pub fn execute(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Run(args) => run::execute(args),
         Command::Check(args) => check::execute(&args),
+        Command::Build(args) => build::execute(&args),
         Command::Apps(args) => ask(apps::execute(&args)),
         Command::Components(args) => ask(components::execute(&args)),
         Command::Invoke(args) => ask(invoke::execute(&args)),

@@ -1,7 +1,7 @@
 // Builds a guest: node build.mjs OPTIONS, where OPTIONS is JSON with `project`, `entry`, `output`, `work` (a folder for what
-// lies between) and `colours`. What the build has to say goes to standard output, one line `berth-build:JSON` each.
+// lies between) and `colours`. The guest becomes OUTPUT.draft: whoever asked gives it its name. What the build has to say goes to standard output, one line `berth-build:JSON` each.
 
-import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { componentize } from '@bytecodealliance/componentize-js';
@@ -35,11 +35,8 @@ async function make() {
   // The engine's own HTTP door, which an instance can use only once, is not wanted: src/guest/wire.js.
   const options = { sourcePath, witPath, worldName: 'berth:built/guest', disableFeatures: ['fetch-event'] };
   const { component } = await componentize(options);
-  const draft = `${output}.draft`;
   mkdirSync(dirname(output), { recursive: true });
-  writeFileSync(draft, component);
-  // Renamed into place, so that a running host never sees half a guest.
-  renameSync(draft, output);
+  writeFileSync(`${output}.draft`, component);
   tell('inputs', inputs);
   return 0;
 }
