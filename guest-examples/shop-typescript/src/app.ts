@@ -6,21 +6,30 @@
 // | `GET /orders/{id}` | the order |
 // | `PUT`, `GET /carts/{userId}` | a cart that lives for an hour |
 // | `PATCH /carts/{userId}` | merge changes into it, unless somebody else was faster |
+// | `POST /sagas` | takes an order by a workflow: 202 |
+// | `GET`, `DELETE /sagas/{orderId}` | how far it has come; cancels it |
+// | `POST /sagas/{orderId}/approve` | lets a large order go on |
 
 import * as carts from "./carts";
 import { answer, id, unmatched } from "./http";
 import * as orders from "./orders";
+import * as sagas from "./sagas";
 
 async function route(request: Request): Promise<Response> {
-  const path = new URL(request.url).pathname.split("/").filter(Boolean).map(decodeURIComponent);
-  const [collection = "", name = "", ...rest] = path;
-  if (rest.length > 0) throw unmatched(request);
-  switch (`${request.method} /${collection}${path.length > 1 ? "/{id}" : ""}`) {
+  const [collection = "", name, ...rest] = new URL(request.url).pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  const place = [collection, ...(name === undefined ? [] : ["{id}"]), ...rest].join("/");
+  const orderId = () => id("orderId", name ?? "");
+  const userId = () => id("userId", name ?? "");
+  switch (`${request.method} /${place}`) {
     case "POST /orders": return orders.place(request);
-    case "GET /orders/{id}": return orders.show(id("orderId", name));
-    case "PUT /carts/{id}": return carts.put(id("userId", name), request);
-    case "GET /carts/{id}": return carts.show(id("userId", name));
-    case "PATCH /carts/{id}": return carts.patch(id("userId", name), request);
+    case "GET /orders/{id}": return orders.show(orderId());
+    case "PUT /carts/{id}": return carts.put(userId(), request);
+    case "GET /carts/{id}": return carts.show(userId());
+    case "PATCH /carts/{id}": return carts.patch(userId(), request);
+    case "POST /sagas": return sagas.start(request);
+    case "GET /sagas/{id}": return sagas.show(orderId());
+    case "DELETE /sagas/{id}": return sagas.cancel(orderId());
+    case "POST /sagas/{id}/approve": return sagas.approve(orderId());
     default: throw unmatched(request);
   }
 }

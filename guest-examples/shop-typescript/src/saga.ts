@@ -1,4 +1,4 @@
-// The order as a saga: reserve, pay, ship; and if the payment fails, put back what was reserved.
+// The order as a saga: reserve, have large orders approved, pay, ship; and if a step fails, put back what was reserved.
 //
 // Each activity runs at least once, so each is safe to repeat: inventory-service knows the order ID, and a payment service
 // would be given the idempotency key.
@@ -9,9 +9,15 @@ import type { Order } from "./order";
 import * as payment from "./payment";
 import * as topic from "./topic";
 
+export const SAGA = "orderSaga";
+/** The event that lets a large order go on. */
+export const APPROVED = "approved";
+const LARGE_CENTS = 100_000;
+const APPROVAL_SECONDS = 24 * 3600;
+
 export type Outcome = { success: true; orderId: string } | { success: false; reason: string };
 
-// What unavailable services are worth.
+// How long it is worth waiting for a service that is down.
 const PATIENT = { retry: { maxAttempts: 5, firstIntervalMs: 200, nonRetryable: ["Refused"] } };
 
 /** A failure that another attempt cannot mend. */
@@ -39,29 +45,33 @@ export async function putBack(_: WorkflowActivityContext, orderId: string): Prom
   await inventory.release(orderId);
 }
 
-export const orderSaga: TWorkflow = async function* orderSaga(ctx: WorkflowContext, order: Order): AsyncGenerator<unknown, Outcome, any> {
+export const orderSaga: TWorkflow = async function* orderSaga(ctx: WorkflowContext, order: Order): AsyncGenerator<any, Outcome, any> {
   try {
+    ctx.setCustomStatus("reserving");
     yield ctx.callActivity(reserveStock, order, PATIENT);
-  } catch (error) {
-    return { success: false, reason: (error as Error).message };
-  }
-  try {
+    if (order.totalCents >= LARGE_CENTS) {
+      ctx.setCustomStatus("waiting for approval");
+      yield ctx.waitForExternalEvent(APPROVED, { timeoutInSeconds: APPROVAL_SECONDS });
+    }
+    ctx.setCustomStatus("paying");
     yield ctx.callActivity(takePayment, order, PATIENT);
+    ctx.setCustomStatus("shipping");
     yield ctx.callActivity(ship, order, PATIENT);
   } catch (error) {
+    // Whether a step that failed had an effect is unknown, and putting back nothing is harmless.
+    ctx.setCustomStatus("undoing");
     yield ctx.callActivity(putBack, order.orderId, PATIENT);
+    ctx.setCustomStatus("undone");
     return { success: false, reason: (error as Error).message };
   }
+  ctx.setCustomStatus("confirmed");
   return { success: true, orderId: ctx.getWorkflowInstanceId() };
 };
 
-/** Has the host run it. */
-export function offerSaga(): void {
-  new WorkflowRuntime()
-    .registerWorkflowWithName("orderSaga", orderSaga)
-    .registerActivity(reserveStock)
-    .registerActivity(takePayment)
-    .registerActivity(ship)
-    .registerActivity(putBack)
-    .start();
-}
+new WorkflowRuntime()
+  .registerWorkflowWithName(SAGA, orderSaga)
+  .registerActivity(reserveStock)
+  .registerActivity(takePayment)
+  .registerActivity(ship)
+  .registerActivity(putBack)
+  .start();

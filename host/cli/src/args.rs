@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::commands::{apps, build, check, components, dlq, invoke, publish, run, topics};
+use crate::commands::{apps, build, ca, check, components, dlq, invoke, publish, run, topics};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the apps of a folder, or one guest
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Check documents and guests, and report everything that is wrong at once
     Check(check::Args),
     /// Build the guest of a project
@@ -43,6 +43,8 @@ pub enum Command {
     Topics(topics::Args),
     /// List, read, send again or delete dead letters
     Dlq(dlq::Args),
+    /// The development CA, which vouches for the apps of your own hosts
+    Ca(ca::Args),
 }
 
 /// Which running host is meant, and how to answer.
@@ -142,6 +144,12 @@ mod tests {
             "berth run . --app-id till --dapr-http-port 3501 --max-body-size 8Mi --read-buffer-size 8Ki",
             "berth run . -H orders=3500 -H till.shop=0 --dapr-listen-addresses 127.0.0.1,[::1]",
             "berth run . --dapr-http-port off",
+            "berth run . --dapr-internal-grpc-port 50002",
+            "berth run . --mesh-listen off",
+            "berth run . --mesh-listen 0.0.0.0:3501 --mesh-advertise 10.0.0.1:0 --certificates ./tls",
+            "berth ca init",
+            "berth ca issue orders ./tls/orders --namespace shop --valid-for 1h --trust-domain shop.example",
+            "berth ca rotate --user-dir /tmp/user --output json",
         ] {
             let parsed = Args::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());

@@ -20,6 +20,7 @@ mod files;
 mod http_endpoint;
 mod kinds;
 mod load;
+mod mtls;
 mod name_resolution;
 mod names;
 mod node;
@@ -35,7 +36,7 @@ mod units;
 mod value;
 mod yaml;
 
-pub use access_control::{AccessControl, AccessRequest, Action, PeerIdentity};
+pub use access_control::{AccessControl, AccessRequest, Action, PeerIdentity, TrustDomainName};
 pub use app::{
     Access, Allow, App, FileGrant, HttpExposure, Instances, InvalidRule, Limits, OutboundRule,
     Scheme,
@@ -45,6 +46,7 @@ pub use configuration::{Configuration, DefaultAccess, SecretScope, Tracing};
 pub use duration::{parse_duration, parse_duration_or_millis};
 pub use http_endpoint::{ClientTls, HttpEndpoint};
 pub use load::load;
+pub use mtls::MutualTls;
 pub use name_resolution::{NameResolution, ResolverKind, StaticApp};
 pub use names::{AppId, InvalidName, Namespace};
 pub use origin::{Diagnostic, Origin, Severity};

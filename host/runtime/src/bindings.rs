@@ -12,19 +12,27 @@ pub(crate) mod berth {
                     import berth:pubsub/publisher@0.1.0;
                     import berth:invocation/invoker@0.1.0;
                     import berth:secrets/store@0.1.0;
+                    import berth:workflow/context@0.1.0;
+                    import berth:workflow/client@0.1.0;
                     export berth:pubsub/subscriber@0.1.0;
                     export berth:pubsub/subscriptions@0.1.0;
+                    export berth:workflow/workflows@0.1.0;
+                    export berth:workflow/activities@0.1.0;
+                    export berth:workflow/registry@0.1.0;
                 }
             ",
             world: "berth:host/guest",
             imports: { default: async | trappable },
             exports: { default: async },
             require_store_data_send: true,
-            with: { "berth:state/store.store": crate::doors::state::Handle },
+            with: {
+                "berth:state/store.store": crate::doors::state::Handle,
+                "berth:workflow/context.operation": crate::doors::workflow::Operation,
+            },
         });
     }
-    pub(crate) use generated::berth::{invocation, pubsub, secrets, state};
-    pub(crate) use generated::exports::berth::pubsub as exports;
+    pub(crate) use generated::berth::{invocation, pubsub, secrets, state, workflow};
+    pub(crate) use generated::exports::berth as exports;
 }
 
 /// `wasi:keyvalue@0.2.0-draft` and `wasi:config@0.2.0-rc.1`.

@@ -33,8 +33,10 @@ mod outgoing;
 mod platform;
 mod run;
 mod runtime;
+mod workflow;
 
 pub use exports::Exports;
 pub use guard::DeadlineGuard;
 pub use load::{AppUsage, LoadError, LoadedApp};
 pub use runtime::{Runtime, RuntimeOptions};
+pub use workflow::Registered;

@@ -3,6 +3,7 @@
 //! A line is one record. A token bucket (`limits.logRate`, bursts of ten times that) bounds what one app may write; what
 //! is over is counted and reported once a second. Writing never blocks the guest.
 
+use berth_workflow::Context as Workflow;
 use berth_resources::{AppId, Namespace};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -62,7 +63,7 @@ impl LogBudget {
     }
 
     /// Takes `size` bytes of the budget. Over it, the line is dropped, and the first one of a second says so.
-    fn take(&self, size: usize) -> bool {
+    pub(crate) fn take(&self, size: usize) -> bool {
         let now = Instant::now();
         let mut bucket = self.bucket.lock();
         let refill = now.duration_since(bucket.filled).as_secs_f64() * self.rate;
@@ -107,6 +108,8 @@ pub(crate) struct GuestLog {
     budget: Arc<LogBudget>,
     stream: Stream,
     state: Arc<Mutex<LineState>>,
+    /// A workflow that repeats what it wrote before is not heard.
+    muted_by: Option<Workflow>,
 }
 
 struct LineState {
@@ -119,10 +122,19 @@ impl GuestLog {
         Self {
             budget,
             stream,
+            muted_by: None,
             state: Arc::new(Mutex::new(LineState {
                 line: Vec::new(),
                 traceparent,
             })),
+        }
+    }
+
+    /// The same stream, silent while the workflow is being replayed.
+    pub(crate) fn muted_by(&self, workflow: Workflow) -> Self {
+        Self {
+            muted_by: Some(workflow),
+            ..self.clone()
         }
     }
 
@@ -142,6 +154,9 @@ impl GuestLog {
     }
 
     fn push(&self, mut bytes: &[u8]) {
+        if self.muted_by.as_ref().is_some_and(Workflow::is_replaying) {
+            return;
+        }
         let mut state = self.state.lock();
         while !bytes.is_empty() {
             let room = LINE_MAX - state.line.len();

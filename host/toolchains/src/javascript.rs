@@ -77,8 +77,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
     {
         return Ok(built(project, stamp, true));
     }
-    require_node()?;
-    let tools = install_tools(project, say)?;
+    let tools = install_tools(&project.tools, say)?;
     install_dependencies(project, say)?;
     let said = make(project, &entry, &tools)?;
     let manifests = ["package.json", "package-lock.json", "tsconfig.json"];
@@ -143,10 +142,11 @@ fn require_node() -> Result<(), Error> {
 }
 
 /// Installs the pinned tools, and the SDK beside them. Returns the folder.
-fn install_tools(project: &Project, say: &dyn Fn(&str)) -> Result<PathBuf, Error> {
-    let folder = project.tools.join("javascript");
+pub fn install_tools(tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error> {
+    let folder = tools.join("javascript");
     let note = folder.join("made-from");
     let pins = PINS.map(|name| carried::file(&format!("{SDK}/build/{name}")));
+    require_node()?;
     if fs::read_to_string(&note).is_ok_and(|made_from| made_from == carried::version()) {
         return Ok(folder);
     }

@@ -19,7 +19,7 @@ pub use error::Error;
 pub use project::Language;
 
 use project::Project;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where tools and everything between source and guest go, in the project.
 const WORK: &str = ".berth";
@@ -66,5 +66,17 @@ pub fn build(request: &Request, say: &dyn Fn(&str)) -> Result<Built, Error> {
         Language::JavaScript => javascript::build(&project, say),
         Language::Rust => rust::build(&project, say),
         Language::Python => python::build(&project, say),
+    }
+}
+
+/// Installs what building a language needs into a folder, which several projects may share.
+///
+/// # Errors
+/// Something is missing that cannot be installed there.
+pub fn install(language: Language, tools: &Path, say: &dyn Fn(&str)) -> Result<(), Error> {
+    match language {
+        Language::JavaScript => javascript::install_tools(tools, say).map(drop),
+        Language::Rust => rust::cargo(tools, say).map(drop),
+        Language::Python => python::install_tools(tools, say).map(drop),
     }
 }

@@ -29,7 +29,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
     if !project.force && Stamp::current(&note, &made_by, &project.output).is_some() {
         return Ok(built(project, true));
     }
-    let tools = install_tools(project, say)?;
+    let tools = install_tools(&project.tools, say)?;
     let draft = project.output.with_extension("wasm.draft");
     let mut componentize = Command::new(tools.join("venv/bin/componentize-py"));
     componentize
@@ -63,8 +63,8 @@ fn built(project: &Project, unchanged: bool) -> Built {
     }
 }
 
-fn install_tools(project: &Project, say: &dyn Fn(&str)) -> Result<PathBuf, Error> {
-    let folder = project.tools.join("python");
+pub fn install_tools(tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error> {
+    let folder = tools.join("python");
     let note = folder.join("made-from");
     let made_from = format!("{PIN} {}", carried::version());
     if fs::read_to_string(&note).is_ok_and(|there| there == made_from) {

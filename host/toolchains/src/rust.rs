@@ -80,7 +80,7 @@ fn install(component: &Path, output: &Path) -> Result<(), Error> {
 }
 
 /// A cargo that compiles for the target: the installed one, or one that the script makes.
-fn cargo(tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error> {
+pub fn cargo(tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error> {
     if has_target() {
         return Ok(PathBuf::from("cargo"));
     }

@@ -2,6 +2,7 @@
 
 pub mod apps;
 pub mod build;
+pub mod ca;
 pub mod check;
 pub mod components;
 pub mod dlq;
@@ -21,7 +22,7 @@ use std::future::Future;
 /// Does what was asked.
 pub fn execute(args: Args) -> Result<(), Failure> {
     match args.command {
-        Command::Run(args) => run::execute(args),
+        Command::Run(args) => run::execute(*args),
         Command::Check(args) => check::execute(&args),
         Command::Build(args) => build::execute(&args),
         Command::Apps(args) => ask(apps::execute(&args)),
@@ -30,6 +31,7 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         Command::Publish(args) => ask(publish::execute(&args)),
         Command::Topics(args) => ask(topics::execute(&args)),
         Command::Dlq(args) => ask(dlq::execute(&args)),
+        Command::Ca(args) => ca::execute(&args),
     }
 }
 

@@ -6,6 +6,7 @@
 mod claims;
 mod client;
 mod config;
+mod engines;
 mod housekeeping;
 mod lease;
 mod owned;
@@ -13,14 +14,13 @@ mod queue;
 mod rerun;
 mod start;
 
-pub use client::{ClientError, History, InstanceView};
+pub use client::History;
 pub use config::{Config, Retention};
 pub use housekeeping::{Overdue, OwnedInstance};
 pub(crate) use owned::{Instance, Wish};
-pub use rerun::RerunOptions;
-pub use start::{Conflict, Reuse, StartOptions, StartedInstance};
+pub use engines::Engines;
 
-use crate::{ActivityTask, Executor, Failure, Payload, Platform, driver, platform::Task};
+use crate::{failure::cut, ActivityTask, Executor, Failure, Payload, Platform, driver, platform::Task};
 use berth_blocks::workflow::{InstanceKey, Timestamp, WorkflowStore, WorkflowStoreError};
 use berth_resources::{AppId, Namespace};
 use futures::future::{BoxFuture, Either, select};
@@ -124,7 +124,7 @@ impl Shared {
         };
         metrics::counter!("berth_workflow_activity_attempts_total", "outcome" => outcome)
             .increment(1);
-        result.map_err(Failure::cut)
+        result.map_err(cut)
     }
 
     fn watch(&self, key: &InstanceKey) -> Arc<Notify> {

@@ -59,6 +59,8 @@ export declare class DaprWorkflowClient {
   waitForWorkflowCompletion(workflowInstanceId: string, fetchPayloads?: boolean, timeoutInSeconds?: number): Promise<WorkflowState | undefined>;
   raiseEvent(workflowInstanceId: string, eventName: string, eventPayload?: any): Promise<void>;
   terminateWorkflow(workflowInstanceId: string, output?: any): Promise<void>;
+  /** Asks the workflow to cancel: what it waits for fails with the code `canceled`. Not in the official SDK. */
+  cancelWorkflow(workflowInstanceId: string, reason?: string): Promise<void>;
   purgeWorkflow(workflowInstanceId: string): Promise<boolean>;
   suspendWorkflow(workflowInstanceId: string): Promise<void>;
   resumeWorkflow(workflowInstanceId: string): Promise<void>;

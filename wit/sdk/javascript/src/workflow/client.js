@@ -1,7 +1,7 @@
 // DaprWorkflowClient: starts workflows and looks after them.
 
 import {
-  get, purge, raiseEvent, resume, start, suspend, terminate, wait,
+  cancel, get, purge, raiseEvent, resume, start, suspend, terminate, wait,
 } from 'berth:workflow/client@0.1.0';
 import { DaprError, attempt } from '../errors.js';
 import { call } from '../runtime/phase.js';
@@ -60,6 +60,11 @@ export class DaprWorkflowClient {
   terminateWorkflow(instanceId, output = undefined) {
     const reason = output === undefined ? '' : typeof output === 'string' ? output : JSON.stringify(output);
     return called('terminateWorkflow', () => terminate(target(instanceId), { reason, recursive: true, metadata: [] }));
+  }
+
+  /** Asks a workflow to cancel: what it waits for fails with the code `canceled`, and it can undo what it did. */
+  cancelWorkflow(instanceId, reason = '') {
+    return called('cancelWorkflow', () => cancel(target(instanceId), reason));
   }
 
   /** Removes an instance that has ended; false if there is none. */

@@ -28,4 +28,5 @@ const change = (status) => ({ instanceId }) => {
 };
 export const suspend = change('suspended');
 export const resume = change('running');
+export const cancel = change('canceled');
 export const terminate = change('terminated');

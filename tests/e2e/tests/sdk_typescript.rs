@@ -1,0 +1,236 @@
+//! Programs for Dapr's JavaScript SDK as guests: two that nobody changed, and the shop's order service.
+
+mod common;
+#[path = "shop/cases.rs"]
+mod cases;
+
+use anyhow::{Context, Result};
+use berth_e2e::{Answer, Client, Host, eventually, guest, repository, timely};
+use common::{Village, dead_letters};
+use serde_json::{Value, json};
+use std::fs;
+
+/// A host with both programs; the same guest is the inventory service that they call. They are one guest, which is compiled
+/// once.
+async fn programs() -> Result<Host> {
+    let village = Village::new()?;
+    let settings = "  limits: { memory: 256Mi, cpuTime: 60s, timeout: 120s }\n  instances: { reuse: 1000 }";
+    let guest = guest("sdk-typescript")?;
+    let exposed = "  http: { paths: [/call] }\n  allow: { env: { GREETING: hello } }";
+    village
+        .folder
+        .app("programs", &guest, &format!("{settings}\n{exposed}"))?;
+    let exposed = "  http: { paths: [/released] }";
+    village
+        .folder
+        .app("inventory-service", &guest, &format!("{settings}\n{exposed}"))?;
+    let secrets = village
+        .folder
+        .write("secrets.json", r#"{"stripe-secret-key": "s3cret"}"#)?;
+    let secrets = secrets.to_string_lossy();
+    let kind = "secretstores.local.file";
+    village.component("secretstore", kind, &[("secretsFile", &secrets)])?;
+    village.folder.write(
+        "resiliency.yaml",
+        "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata:\n  name: retries\nspec:\n  policies:\n    retries:\n      \
+         soon: { policy: constant, duration: 100ms, maxRetries: 20 }\n  targets:\n    components:\n      \
+         pubsub: { inbound: { retry: soon } }\n",
+    )?;
+    village.start().await
+}
+
+/// Calls a function of the programs and gives its result.
+async fn call(host: &Host, name: &str, arguments: Value) -> Result<Value> {
+    let answer = answer(host.client(), name, &arguments).await?;
+    let mut answer = answer.json();
+    assert_eq!(answer["error"], Value::Null, "{name}({arguments})");
+    Ok(answer["result"].take())
+}
+
+async fn answer(client: &Client, name: &str, arguments: &Value) -> Result<Answer> {
+    let answer = client.post(&format!("/call/{name}"), arguments).await?;
+    assert_eq!(answer.status, 200, "{name}({arguments}): {answer}");
+    Ok(answer)
+}
+
+fn order(id: &str, customer: &str, sku: &str) -> Value {
+    json!({ "id": id, "customerId": customer, "items": [{ "sku": sku, "qty": 1 }], "totalCents": 100 })
+}
+
+#[test]
+fn the_programs_are_those_of_the_documents() -> Result<()> {
+    // What the official SDK's compiler accepts is checked where the program is an official one: it must not drift.
+    for name in ["official.ts", "guide.ts"] {
+        let program = fs::read_to_string(repository().join("tests/guests/sdk-typescript/src").join(name))?;
+        assert!(program.contains("from \"@dapr/dapr\""), "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_blocks_of_an_unchanged_program_work() -> Result<()> {
+    let host = programs().await?;
+    let items = json!([{ "sku": "tea", "qty": 2 }]);
+    let reserved = call(&host, "reserve", json!([items])).await?;
+    assert_eq!(reserved, json!({ "reserved": true, "reservationId": "r-tea" }));
+
+    call(&host, "saveCart", json!(["ada", items])).await?;
+    assert_eq!(call(&host, "cart", json!(["ada"])).await?, json!({ "items": items }));
+    assert_eq!(call(&host, "cart", json!(["nobody"])).await?, "");
+
+    assert_eq!(call(&host, "apiKey", json!([])).await?, "s3cret");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_handler_throws_once_is_delivered_again() -> Result<()> {
+    let host = programs().await?;
+    call(&host, "publishPlaced", json!([order("first", "ada", "tea")])).await?;
+    let said = |text: &str| host.log().iter().filter(|record| record.message().contains(text)).count();
+    eventually("the second delivery", timely(), async || match said("notified first") {
+        1 => Ok(()),
+        times => Err(format!("notified {times} times")),
+    })
+    .await?;
+    assert!(said("deliver it again") >= 1, "the handler has thrown before");
+    let letters = dead_letters(&host, "orders-dlq").await;
+    assert!(letters.is_err() || letters.is_ok_and(|letters| letters.is_empty()));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_saga_of_an_unchanged_program_pays_or_puts_back() -> Result<()> {
+    let host = programs().await?;
+    let outcomes = [
+        (order("paid", "ada", "tea"), json!({ "success": true, "orderId": "paid" })),
+        (order("unpaid", "broke", "cup"), json!({ "success": false, "reason": "Payment failed" })),
+        (order("empty", "ada", "nothing"), json!({ "success": false, "reason": "Out of stock" })),
+    ];
+    for (order, outcome) in outcomes {
+        let output = call(&host, "officialMain", json!([order])).await?;
+        let output = output.as_str().with_context(|| format!("no output of {order}"))?;
+        assert_eq!(serde_json::from_str::<Value>(output)?, outcome);
+    }
+    let released = |id: &'static str| host.client().get(id);
+    assert_eq!(released("/released/r-cup").await?.json(), json!({ "released": true }));
+    assert_eq!(released("/released/r-tea").await?.json(), json!({ "released": "" }));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_idioms_of_guides_work() -> Result<()> {
+    let host = programs().await?;
+    call(&host, "updateCart", json!(["ada", { "note": "x" }])).await?;
+    let cart = json!({ "items": ["tea"] });
+    // Both programs have a `saveCart`: the second is that of the guide, which keeps the cart as it is.
+    call(&host, "guideSaveCart", json!(["ada", cart])).await?;
+    let updated = call(&host, "updateCart", json!(["ada", { "note": "wrap it" }])).await?;
+    assert_eq!(updated, json!({ "items": ["tea"], "note": "wrap it" }));
+    call(&host, "release", json!(["r-9"])).await?;
+    assert_eq!(host.client().get("/released/r-9").await?.json(), json!({ "released": true }));
+
+    let state = call(&host, "guideMain", json!([])).await?;
+    assert_eq!(state["output"], json!({ "success": false }), "{state}");
+    assert_eq!(host.client().get("/released/r-1").await?.json(), json!({ "released": true }));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_programs_expect_of_node_is_there() -> Result<()> {
+    let host = programs().await?;
+    let first = call(&host, "surroundings", json!([])).await?;
+    let second = call(&host, "surroundings", json!([])).await?;
+    for seen in [&first, &second] {
+        assert_eq!(seen["greeting"], "hello", "{seen}");
+        assert!(seen["year"].as_u64() > Some(2024) && seen["waited"] == true, "{seen}");
+        assert_eq!(seen["fetched"], 200, "{seen}");
+    }
+    // Instances begin with one memory: what is random must not be in it.
+    assert_ne!(first["uuid"], second["uuid"]);
+    assert_ne!(first["random"], second["random"]);
+    Ok(())
+}
+
+/// The shop with its order service in TypeScript.
+async fn shop() -> Result<Host> {
+    berth_e2e::shop()?;
+    let folder = repository().join("guest-examples");
+    Host::builder()
+        .source(folder.join("shop-typescript/apps"))
+        .arg("--resources-path")
+        .arg(folder.join("shop"))
+        .start()
+        .await
+}
+
+macro_rules! shop_cases {
+    ($($case:ident,)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $case() -> Result<()> {
+            cases::$case(&shop().await?).await
+        }
+    )*};
+}
+
+shop_cases! {
+    an_order_is_answered_stored_and_announced,
+    an_order_without_an_id_gets_one,
+    the_same_order_twenty_times_at_once_is_one_order,
+    an_invalid_order_is_told_which_field,
+    what_is_out_of_stock_is_never_sold,
+    an_order_of_two_skus_takes_both_or_none,
+    a_cart_is_replaced_merged_and_guarded_by_its_etag,
+    of_two_patches_at_once_one_may_lose_but_no_change_is_lost,
+    the_message_of_a_poison_customer_ends_in_the_audit,
+    a_customer_is_told_once_however_often_the_message_comes,
+    what_is_for_other_apps_is_not_for_the_outside,
+    what_no_app_does_is_not_found,
+    a_crowd_of_orders_adds_up,
+}
+
+async fn ended(shop: &Client, id: &str) -> Result<Value> {
+    let path = format!("/sagas/{id}");
+    let answer = shop.get_until(&path, |answer| answer.json()["state"] == "completed").await?;
+    Ok(answer.json()["outcome"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_saga_ships_what_is_paid_and_puts_back_what_is_not() -> Result<()> {
+    let host = shop().await?;
+    let shop = host.client();
+    shop.put("/inventory/tea", &json!({ "qty": 10 })).await?;
+    let left = async || -> Result<Value> { Ok(shop.get("/inventory/tea").await?.json()["qty"].clone()) };
+
+    let started = shop.post("/sagas", &berth_e2e::order("s1", "ada", "tea", 2)).await?;
+    assert_eq!((started.status, started.json()), (202, json!({ "orderId": "s1" })), "{started}");
+    assert_eq!(shop.post("/sagas", &berth_e2e::order("s1", "ada", "tea", 2)).await?.status, 202);
+    assert_eq!(ended(shop, "s1").await?, json!({ "success": true, "orderId": "s1" }));
+    assert_eq!(left().await?, 8);
+    shop.get_until("/notifications/s1", |answer| answer.json()["sent"] == 1).await?;
+
+    shop.post("/sagas", &berth_e2e::order("s2", "broke", "tea", 3)).await?;
+    assert_eq!(ended(shop, "s2").await?, json!({ "success": false, "reason": "the card was declined" }));
+    assert_eq!(left().await?, 8);
+    assert_eq!(shop.get("/sagas/none").await?.status, 404);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_survives_the_death_of_its_host() -> Result<()> {
+    let mut host = shop().await?;
+    host.client().put("/inventory/tea", &json!({ "qty": 10 })).await?;
+    // Large: it waits for its approval, for as long as it takes.
+    let mut large = berth_e2e::order("large", "ada", "tea", 4);
+    large["totalCents"] = json!(100_000);
+    host.client().post("/sagas", &large).await?;
+    let waits = |answer: &Answer| answer.json()["step"] == "waiting for approval";
+    host.client().get_until("/sagas/large", waits).await?;
+    host.kill9().await?;
+    host.restart().await?;
+    host.client().get_until("/sagas/large", waits).await?;
+    let approved = host.client().post("/sagas/large/approve", &json!({})).await?;
+    assert_eq!(approved.status, 202, "{approved}");
+    assert_eq!(ended(host.client(), "large").await?, json!({ "success": true, "orderId": "large" }));
+    assert_eq!(host.client().get("/inventory/tea").await?.json()["qty"], 6);
+    Ok(())
+}
