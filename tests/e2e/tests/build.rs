@@ -1,0 +1,88 @@
+//! `berth build`: projects become guests, and what is wrong with them is said.
+
+use anyhow::Result;
+use berth_e2e::{Finished, Folder, Host, berth, repository};
+use reqwest::Method;
+use std::fs;
+
+/// Runs `berth build` in a project, with the toolchains of `cargo xtask setup`.
+async fn build(project: &Folder) -> Result<Finished> {
+    let tools = repository().join("target/tools/berth");
+    let command = berth(["build"])?.arg(project.path()).arg("--tools-dir");
+    command.arg(&tools).arg("--output").arg("json").run().await
+}
+
+fn hello(greeting: &str) -> String {
+    format!("export default {{ fetch: async (request: Request): Promise<Response> => new Response({greeting:?}) }};\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_in_typescript_becomes_a_guest_and_is_built_again_when_it_changes() -> Result<()> {
+    let project = Folder::new()?;
+    project.write("package.json", r#"{"name": "hello"}"#)?;
+    project.write("src/app.ts", hello("one"))?;
+    let first = build(&project).await?.json();
+    assert_eq!(first["unchanged"], false, "{first}");
+    assert_eq!(first["offers"], serde_json::json!(["fetch"]), "{first}");
+    let again = build(&project).await?.json();
+    assert_eq!(again["unchanged"], true, "{again}");
+
+    let host = Host::run(project.path().join("hello.wasm")).await?;
+    assert_eq!(host.client().get("/any").await?.text(), "one");
+    // What does not compile leaves the guest as it is.
+    project.write("src/app.ts", "export default { fetch: () => 1 + };\n")?;
+    let broken = build(&project).await?;
+    assert_eq!(broken.code, Some(2), "{broken}");
+    project.write("src/app.ts", hello("two"))?;
+    build(&project).await?.json();
+    let swapped = |answer: &berth_e2e::Answer| answer.text() == "two";
+    host.client().get_until("/any", swapped).await?;
+    let head = host.client().request(Method::HEAD, "/any");
+    assert_eq!(berth_e2e::Answer::to(head).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_with_its_place() -> Result<()> {
+    let cases = [
+        ("const n: number = \"x\";\nexport default { fetch: () => n };\n", "app.ts(1,7): error TS2322"),
+        ("import { readFileSync } from \"node:fs\";\nexport default { fetch: () => new Response(readFileSync(\"x\")) };\n", "a module of Node.js"),
+        ("import { DaprClient } from \"@dapr/dapr\";\nnew DaprClient();\n", "offers nothing"),
+        ("throw new Error(\"at the top\");\nexport default { fetch: () => new Response() };\n", "at the top"),
+    ];
+    for (program, said) in cases {
+        let project = Folder::new()?;
+        project.write("package.json", r#"{"name": "wrong"}"#)?;
+        project.write("src/app.ts", program)?;
+        let refused = build(&project).await?;
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(refused.stderr.contains(said), "`{said}` is not in: {refused}");
+        assert!(!project.path().join("wrong.wasm").exists(), "half a guest");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_without_a_project_is_refused() -> Result<()> {
+    let project = Folder::new()?;
+    let refused = build(&project).await?;
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.stderr.contains("package.json"), "{refused}");
+    assert_eq!(fs::read_dir(project.path())?.count(), 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_cannot_do_at_its_start_is_a_warning() -> Result<()> {
+    let project = Folder::new()?;
+    project.write("package.json", r#"{"name": "early"}"#)?;
+    let program = "import { DaprClient } from \"@dapr/dapr\";\nnew DaprClient().state.get(\"statestore\", process.env.KEY ?? \"k\");\n\
+                   export default { fetch: async () => new Response() };\n";
+    project.write("src/app.ts", program)?;
+    let built = build(&project).await?.json();
+    let warnings = built["warnings"].to_string();
+    assert!(warnings.contains("state.get from statestore") && warnings.contains("process.env.KEY"), "{warnings}");
+    // Nothing has changed, and they are still true.
+    assert_eq!(build(&project).await?.json()["warnings"].to_string(), warnings);
+    Ok(())
+}
