@@ -1,4 +1,4 @@
-//! Lists the files that the binary carries with it: the SDKs and the WIT packages.
+//! Lists the files that the binary carries with it: the SDKs, the WIT packages, the templates of projects.
 
 use std::{
     env, fs,
@@ -7,9 +7,10 @@ use std::{
 };
 
 /// Folder below the repository's root, and what is left out of it.
-const FOLDERS: [(&str, &[&str]); 2] = [
+const FOLDERS: [(&str, &[&str]); 3] = [
     ("wit/sdk/javascript", &["test", "node_modules"]),
     ("wit/deps", &[]),
+    ("host/toolchains/templates", &[]),
 ];
 /// Single files besides.
 const FILES: [&str; 2] = ["wit/berth.wit", "scripts/guest-toolchain.sh"];

@@ -387,7 +387,15 @@ impl Backends {
     pub(crate) fn workflow_calls(&self, namespace: &Namespace, app: &AppId) -> Arc<Calls> {
         let mut all = self.workflow_calls.write();
         let apps = all.entry(namespace.clone()).or_default();
-        let new = || Arc::new(Calls::new(Block::Workflow, namespace, app, "workflows", "workflow"));
+        let new = || {
+            Arc::new(Calls::new(
+                Block::Workflow,
+                namespace,
+                app,
+                "workflows",
+                "workflow",
+            ))
+        };
         apps.entry(app.clone()).or_insert_with(new).clone()
     }
 

@@ -1,6 +1,9 @@
 //! What a guest exports decides what it is: an HTTP service, a subscriber, or several things at once.
 
-use crate::{bindings::berth::exports::{pubsub, workflow}, instance::GuestState};
+use crate::{
+    bindings::berth::exports::{pubsub, workflow},
+    instance::GuestState,
+};
 use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::{
     p2::bindings::exports::wasi::http::incoming_handler as http2,

@@ -3,8 +3,8 @@
 //! A line is one record. A token bucket (`limits.logRate`, bursts of ten times that) bounds what one app may write; what
 //! is over is counted and reported once a second. Writing never blocks the guest.
 
-use berth_workflow::Context as Workflow;
 use berth_resources::{AppId, Namespace};
+use berth_workflow::Context as Workflow;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{

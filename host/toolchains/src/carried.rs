@@ -32,7 +32,10 @@ pub fn unpack(from: &str, to: &Path, edit: impl Fn(&str) -> String) -> Result<()
         fs::remove_dir_all(to).with_context(|| format!("removing {}", to.display()))?;
     }
     for (name, content) in FILES {
-        let Some(relative) = name.strip_prefix(from).and_then(|rest| rest.strip_prefix('/')) else {
+        let Some(relative) = name
+            .strip_prefix(from)
+            .and_then(|rest| rest.strip_prefix('/'))
+        else {
             continue;
         };
         let path = to.join(relative);
@@ -62,6 +65,10 @@ mod tests {
             assert!(!file(name).is_empty(), "{name}");
         }
         let tests = FILES.iter().filter(|(name, _)| name.contains("/test/"));
-        assert_eq!(tests.count(), 0, "tests of an SDK are of no use to a project");
+        assert_eq!(
+            tests.count(),
+            0,
+            "tests of an SDK are of no use to a project"
+        );
     }
 }

@@ -12,8 +12,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
     fs,
+    io::{self, BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread,
 };
 
 /// Where the SDK lies in the binary.
@@ -123,7 +125,9 @@ fn entry(project: &Project) -> Result<PathBuf, Error> {
 }
 
 fn require_node() -> Result<(), Error> {
-    let hint = format!("install Node.js {NODE_MAJOR_MIN} or newer with npm (Debian: apt-get install nodejs npm)");
+    let hint = format!(
+        "install Node.js {NODE_MAJOR_MIN} or newer with npm (Debian: apt-get install nodejs npm)"
+    );
     let version = Command::new("node").arg("--version").output();
     let version = version.map_err(|_| Error::wrong("no `node` on the PATH", hint.clone()))?;
     let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
@@ -211,6 +215,37 @@ fn npm(folder: &Path, command: &str) -> Result<(), Error> {
 /// Checks types and makes the component, both at once.
 fn make(project: &Project, entry: &Path, tools: &Path) -> Result<Said, Error> {
     let check = check(project, entry, tools)?;
+    let mut build = component(project, entry, tools)?;
+    let stdout = build.stdout.take().context("the build has no output")?;
+    let hearing = thread::spawn(move || Said::of(stdout));
+    let types = check
+        .wait_with_output()
+        .context("waiting for the type check")?;
+    eprint_bytes(&types.stderr);
+    if !types.status.success() {
+        // Nobody wants the guest of a wrong program.
+        let _ = build.kill();
+        let _ = build.wait();
+        return Err(Error::Compiler { tool: "TypeScript" });
+    }
+    let done = build.wait().context("waiting for the build")?.success();
+    let said = hearing.join().unwrap_or_default();
+    if !done {
+        return Err(match said.error {
+            Some(message) => Error::wrong(
+                message,
+                "the modules of a guest are run while it is built; what is above is what they did",
+            ),
+            None => Error::Compiler { tool: "esbuild" },
+        });
+    }
+    // Renamed into place, so that a running host never sees half a guest, nor one that has errors.
+    fs::rename(draft(&project.output), &project.output)
+        .with_context(|| format!("writing {}", project.output.display()))?;
+    Ok(said)
+}
+
+fn component(project: &Project, entry: &Path, tools: &Path) -> Result<Child, Error> {
     let options = json!({
         "project": project.folder,
         "entry": entry,
@@ -222,29 +257,10 @@ fn make(project: &Project, entry: &Path, tools: &Path) -> Result<Said, Error> {
     build
         .current_dir(&project.folder)
         .arg(tools.join("sdk/build/build.mjs"))
-        .arg(options.to_string());
-    let mut said = Said::default();
-    let done = tool::compile(&mut build, |line| said.hear(line));
-    let types = check.wait_with_output().context("waiting for the type check")?;
-    // In one piece, and not between the lines of the bundler.
-    eprint_bytes(&types.stderr);
-    if !types.status.success() {
-        return Err(Error::Compiler { tool: "TypeScript" });
-    }
-    if !done? {
-        return Err(match said.error {
-            Some(message) => Error::wrong(
-                message,
-                "the modules of a guest are run while it is built; what is above is what they did",
-            ),
-            None => Error::Compiler { tool: "esbuild" },
-        });
-    }
-    let draft = draft(&project.output);
-    // Renamed into place, so that a running host never sees half a guest, nor one that has errors.
-    fs::rename(&draft, &project.output)
-        .with_context(|| format!("writing {}", project.output.display()))?;
-    Ok(said)
+        .arg(options.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    Ok(build.spawn().context("running node")?)
 }
 
 /// Where the build leaves the component.
@@ -271,11 +287,18 @@ fn check(project: &Project, entry: &Path, tools: &Path) -> Result<Child, Error> 
 }
 
 fn eprint_bytes(bytes: &[u8]) {
-    use std::io::Write;
-    let _ = std::io::stderr().lock().write_all(bytes);
+    let _ = io::stderr().lock().write_all(bytes);
 }
 
 impl Said {
+    fn of(stdout: impl Read) -> Self {
+        let mut said = Self::default();
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            said.hear(&line);
+        }
+        said
+    }
+
     fn hear(&mut self, text: &str) {
         let line = text.strip_prefix(MARK).map(serde_json::from_str::<Line>);
         let Some(Ok(Line { kind, content })) = line else {

@@ -2,6 +2,7 @@
 //!
 //! - `project`: which language a folder is written in, and what its manifest says of the guest.
 //! - `javascript`, `python`, `rust`: one file per language.
+//! - `new`: new projects, from templates.
 //! - `carried`: the SDKs and WIT packages that the binary brings with it.
 //! - `stamp`: what a guest was made from, so that nothing is built twice.
 //! - `tool`: running a tool, and saying what is missing.
@@ -9,6 +10,7 @@
 mod carried;
 mod error;
 mod javascript;
+mod new;
 mod project;
 mod python;
 mod rust;
@@ -16,6 +18,7 @@ mod stamp;
 mod tool;
 
 pub use error::Error;
+pub use new::{Template, create};
 pub use project::Language;
 
 use project::Project;

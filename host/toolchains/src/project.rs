@@ -149,7 +149,9 @@ fn manifest(folder: &Path, language: Language) -> Result<(String, Settings), Err
     })?;
     let read = match language {
         Language::JavaScript => package_json(&text),
-        Language::Rust => toml::from_str(&text).map_err(Into::into).and_then(cargo_toml),
+        Language::Rust => toml::from_str(&text)
+            .map_err(Into::into)
+            .and_then(cargo_toml),
         Language::Python => toml::from_str(&text)
             .map_err(Into::into)
             .and_then(pyproject_toml),
@@ -160,8 +162,14 @@ fn manifest(folder: &Path, language: Language) -> Result<(String, Settings), Err
             "the settings of berth are `entry`, `output` and `world`",
         )
     })?;
-    let of_folder = || folder.file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = name.or_else(of_folder).unwrap_or_else(|| "guest".to_owned());
+    let of_folder = || {
+        folder
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let name = name
+        .or_else(of_folder)
+        .unwrap_or_else(|| "guest".to_owned());
     Ok((name, settings))
 }
 
@@ -250,9 +258,7 @@ mod tests {
     #[test]
     fn what_is_no_project_or_two_is_refused_with_what_to_do() {
         let (_folder, none) = open(&[("app.rs", "")]);
-        assert!(
-            matches!(none, Err(Error::Wrong { hint, .. }) if hint.contains("package.json"))
-        );
+        assert!(matches!(none, Err(Error::Wrong { hint, .. }) if hint.contains("package.json")));
         let (_folder, two) = open(&[("package.json", "{}"), ("Cargo.toml", "")]);
         assert!(matches!(two, Err(Error::Wrong { hint, .. }) if hint.contains("--lang")));
     }

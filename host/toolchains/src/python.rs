@@ -24,7 +24,11 @@ const NOT_SOURCE: [&str; 4] = ["__pycache__", "node_modules", "target", "venv"];
 pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
     let module = project.settings.entry.as_deref().unwrap_or(DEFAULT_MODULE);
     let world = project.settings.world.as_deref().unwrap_or(DEFAULT_WORLD);
-    let made_by = format!("{} {PIN} {module} {world} {}", carried::version(), project.output.display());
+    let made_by = format!(
+        "{} {PIN} {module} {world} {}",
+        carried::version(),
+        project.output.display()
+    );
     let note = project.work().join("made-from.json");
     if !project.force && Stamp::current(&note, &made_by, &project.output).is_some() {
         return Ok(built(project, true));
@@ -38,11 +42,20 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
         .current_dir(&project.folder)
         .arg("--wit-path")
         .arg(tools.join("wit"))
-        .args(["--world", world, "componentize", "--python-path", ".", "--output"])
+        .args([
+            "--world",
+            world,
+            "componentize",
+            "--python-path",
+            ".",
+            "--output",
+        ])
         .arg(&draft)
         .arg(module);
     if !tool::compile(&mut componentize, |_| {})? {
-        return Err(Error::Compiler { tool: "componentize-py" });
+        return Err(Error::Compiler {
+            tool: "componentize-py",
+        });
     }
     // Renamed into place, so that a running host never sees half a guest.
     fs::rename(&draft, &project.output)
@@ -99,7 +112,11 @@ fn create_environment(folder: &Path) -> Result<(), Error> {
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if path.is_dir() && !name.starts_with('.') && !NOT_SOURCE.contains(&name.as_str()) {
             // A folder too: a new module in it changes it.
             found.push(path.clone());

@@ -58,7 +58,10 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
 /// A component that cargo reports, and whether it was there before.
 fn artifact(line: &str) -> Option<(PathBuf, bool)> {
     let message: Value = serde_json::from_str(line).ok()?;
-    let mut files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
+    let mut files = message["filenames"]
+        .as_array()?
+        .iter()
+        .filter_map(Value::as_str);
     let component = files.find(|file| file.ends_with(".wasm"))?;
     Some((PathBuf::from(component), message["fresh"] == true))
 }
@@ -122,7 +125,8 @@ mod tests {
 
     #[test]
     fn the_component_is_found_in_what_cargo_reports() {
-        let line = r#"{"reason":"compiler-artifact","filenames":["/t/a.d","/t/a.wasm"],"fresh":true}"#;
+        let line =
+            r#"{"reason":"compiler-artifact","filenames":["/t/a.d","/t/a.wasm"],"fresh":true}"#;
         assert_eq!(artifact(line), Some((PathBuf::from("/t/a.wasm"), true)));
         assert_eq!(artifact(r#"{"reason":"build-finished"}"#), None);
         assert_eq!(artifact("Compiling"), None);

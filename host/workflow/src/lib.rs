@@ -30,13 +30,13 @@ mod platform;
 mod policy;
 mod replay;
 
-pub use codec::DecodeError;
 pub use self::core::Random;
-pub use context::{ChildOptions, Context, ContextError, Handle};
 pub use berth_blocks::workflow::{
     Conflict, Failure, InstanceView, Payload, RerunOptions, Reuse, StartOptions, StartedInstance,
     WorkflowError,
 };
+pub use codec::DecodeError;
+pub use context::{ChildOptions, Context, ContextError, Handle};
 pub use engine::{Config, Engine, Engines, History, Overdue, OwnedInstance, Retention};
 pub use event::{ActivityScheduled, ChildScheduled, Event, EventKind, Parent, Started};
 pub use executor::{ActivityTask, Executor, WorkflowEnd, WorkflowRun};

@@ -149,7 +149,11 @@ const GUESTS: &[Guest] = &[
     test("probe", RUST, &[HTTP]),
     test("worker", RUST, &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     test("bench", RUST, &[HTTP, SUBSCRIBER]),
-    test("sdk-typescript", SDK_TYPESCRIPT, &[HTTP_JS, SUBSCRIBER, WORKFLOWS]),
+    test(
+        "sdk-typescript",
+        SDK_TYPESCRIPT,
+        &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
+    ),
     test("order-service", SHOP_TYPESCRIPT, &[HTTP_JS, WORKFLOWS]),
 ];
 

@@ -107,8 +107,15 @@ fn sdks() -> Result<()> {
     let mut node = Command::new("node");
     node.current_dir(repository::root())
         .env("BERTH_TOOLS", project::tools())
-        .args(["--import", "./wit/sdk/javascript/test/support/register.mjs", "--test"]);
-    for folder in ["wit/sdk/javascript/test", "guest-examples/shop-typescript/test"] {
+        .args([
+            "--import",
+            "./wit/sdk/javascript/test/support/register.mjs",
+            "--test",
+        ]);
+    for folder in [
+        "wit/sdk/javascript/test",
+        "guest-examples/shop-typescript/test",
+    ] {
         node.args(javascript_tests(folder)?);
     }
     command::run(&mut node)

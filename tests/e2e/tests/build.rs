@@ -13,11 +13,14 @@ async fn build(project: &Folder) -> Result<Finished> {
 }
 
 fn hello(greeting: &str) -> String {
-    format!("export default {{ fetch: async (request: Request): Promise<Response> => new Response({greeting:?}) }};\n")
+    format!(
+        "export default {{ fetch: async (request: Request): Promise<Response> => new Response({greeting:?}) }};\n"
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_program_in_typescript_becomes_a_guest_and_is_built_again_when_it_changes() -> Result<()> {
+async fn a_program_in_typescript_becomes_a_guest_and_is_built_again_when_it_changes() -> Result<()>
+{
     let project = Folder::new()?;
     project.write("package.json", r#"{"name": "hello"}"#)?;
     project.write("src/app.ts", hello("one"))?;
@@ -45,10 +48,22 @@ async fn a_program_in_typescript_becomes_a_guest_and_is_built_again_when_it_chan
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_said_with_its_place() -> Result<()> {
     let cases = [
-        ("const n: number = \"x\";\nexport default { fetch: () => n };\n", "app.ts(1,7): error TS2322"),
-        ("import { readFileSync } from \"node:fs\";\nexport default { fetch: () => new Response(readFileSync(\"x\")) };\n", "a module of Node.js"),
-        ("import { DaprClient } from \"@dapr/dapr\";\nnew DaprClient();\n", "offers nothing"),
-        ("throw new Error(\"at the top\");\nexport default { fetch: () => new Response() };\n", "at the top"),
+        (
+            "const n: number = \"x\";\nexport default { fetch: () => n };\n",
+            "app.ts(1,7): error TS2322",
+        ),
+        (
+            "import { readFileSync } from \"node:fs\";\nexport default { fetch: () => new Response(readFileSync(\"x\")) };\n",
+            "a module of Node.js",
+        ),
+        (
+            "import { DaprClient } from \"@dapr/dapr\";\nnew DaprClient();\n",
+            "offers nothing",
+        ),
+        (
+            "throw new Error(\"at the top\");\nexport default { fetch: () => new Response() };\n",
+            "at the top",
+        ),
     ];
     for (program, said) in cases {
         let project = Folder::new()?;
@@ -56,7 +71,10 @@ async fn what_is_wrong_is_said_with_its_place() -> Result<()> {
         project.write("src/app.ts", program)?;
         let refused = build(&project).await?;
         assert_eq!(refused.code, Some(2), "{refused}");
-        assert!(refused.stderr.contains(said), "`{said}` is not in: {refused}");
+        assert!(
+            refused.stderr.contains(said),
+            "`{said}` is not in: {refused}"
+        );
         assert!(!project.path().join("wrong.wasm").exists(), "half a guest");
     }
     Ok(())
@@ -81,8 +99,110 @@ async fn what_a_program_cannot_do_at_its_start_is_a_warning() -> Result<()> {
     project.write("src/app.ts", program)?;
     let built = build(&project).await?.json();
     let warnings = built["warnings"].to_string();
-    assert!(warnings.contains("state.get from statestore") && warnings.contains("process.env.KEY"), "{warnings}");
+    assert!(
+        warnings.contains("state.get from statestore") && warnings.contains("process.env.KEY"),
+        "{warnings}"
+    );
     // Nothing has changed, and they are still true.
-    assert_eq!(build(&project).await?.json()["warnings"].to_string(), warnings);
+    assert_eq!(
+        build(&project).await?.json()["warnings"].to_string(),
+        warnings
+    );
+    Ok(())
+}
+
+/// A new project of a template, built and running.
+async fn new(template: &str) -> Result<(Folder, Host)> {
+    let parent = Folder::new()?;
+    let command = berth([
+        "new",
+        "harbour",
+        "--lang",
+        "ts",
+        "--template",
+        template,
+        "--dir",
+    ])?;
+    let made = command.arg(parent.path()).run().await?;
+    assert_eq!(made.code, Some(0), "{made}");
+    let project = parent.path().join("harbour");
+    let tools = repository().join("target/tools/berth");
+    let built = berth(["build"])?
+        .arg(&project)
+        .arg("--tools-dir")
+        .arg(&tools);
+    let built = built.run().await?;
+    assert_eq!(
+        (built.code, built.stderr.contains("warning")),
+        (Some(0), false),
+        "{built}"
+    );
+    let checked = berth(["check"])?.arg(&project).run().await?;
+    assert_eq!(checked.code, Some(0), "{checked}");
+    let host = Host::run(project).await?;
+    Ok((parent, host))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_project_builds_runs_and_does_what_its_readme_says() -> Result<()> {
+    let (parent, host) = new("full").await?;
+    let client = host.client();
+    let nothing = serde_json::json!({});
+    assert_eq!(client.post("/visits", &nothing).await?.json()["visits"], 1);
+    assert_eq!(client.post("/visits", &nothing).await?.json()["visits"], 2);
+    assert_eq!(client.get("/visits").await?.json()["visits"], 2);
+
+    assert_eq!(client.get("/messages/1").await?.status, 404);
+    let publish = [
+        "publish",
+        "-i",
+        "harbour",
+        "-p",
+        "pubsub",
+        "-t",
+        "messages",
+        "-d",
+        r#"{"id": "1"}"#,
+    ];
+    let published = host.berth(publish)?.run().await?;
+    assert_eq!(published.code, Some(0), "{published}");
+    client
+        .get_until("/messages/1", |answer| answer.status == 200)
+        .await?;
+
+    let greeted = client
+        .post("/greetings", &serde_json::json!({ "name": "Ada" }))
+        .await?
+        .json();
+    let path = format!("/greetings/{}", greeted["id"].as_str().unwrap_or_default());
+    let hi = serde_json::json!({ "text": "hi" });
+    assert_eq!(
+        client.post(&format!("{path}/answer"), &hi).await?.status,
+        200
+    );
+    let ended = client
+        .get_until(&path, |answer| answer.json()["state"] == "COMPLETED")
+        .await?;
+    assert_eq!(ended.json()["output"]["said"], "Thank you for \"hi\"");
+
+    let again = berth(["new", "harbour", "--lang", "ts", "--dir"])?
+        .arg(parent.path())
+        .run()
+        .await?;
+    assert_eq!(again.code, Some(2), "{again}");
+    assert!(again.stderr.contains("is not empty"), "{again}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_template_builds() -> Result<()> {
+    for (template, path, status) in [
+        ("http", "/visits", 200),
+        ("subscriber", "/messages/1", 404),
+        ("workflow", "/greetings/x", 404),
+    ] {
+        let (_parent, host) = new(template).await?;
+        assert_eq!(host.client().get(path).await?.status, status, "{template}");
+    }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Programs for Dapr's JavaScript SDK as guests: two that nobody changed, and the shop's order service.
 
-mod common;
 #[path = "shop/cases.rs"]
 mod cases;
+mod common;
 
 use anyhow::{Context, Result};
 use berth_e2e::{Answer, Client, Host, eventually, guest, repository, timely};
@@ -13,16 +13,19 @@ use serde_json::{Value, json};
 /// once.
 async fn programs() -> Result<Host> {
     let village = Village::new()?;
-    let settings = "  limits: { memory: 256Mi, cpuTime: 60s, timeout: 120s }\n  instances: { reuse: 1000 }";
+    let settings =
+        "  limits: { memory: 256Mi, cpuTime: 60s, timeout: 120s }\n  instances: { reuse: 1000 }";
     let guest = guest("sdk-typescript")?;
     let exposed = "  http: { paths: [/call] }\n  allow: { env: { GREETING: hello } }";
     village
         .folder
         .app("programs", &guest, &format!("{settings}\n{exposed}"))?;
     let exposed = "  http: { paths: [/released] }";
-    village
-        .folder
-        .app("inventory-service", &guest, &format!("{settings}\n{exposed}"))?;
+    village.folder.app(
+        "inventory-service",
+        &guest,
+        &format!("{settings}\n{exposed}"),
+    )?;
     let secrets = village
         .folder
         .write("secrets.json", r#"{"stripe-secret-key": "s3cret"}"#)?;
@@ -61,10 +64,16 @@ async fn the_blocks_of_an_unchanged_program_work() -> Result<()> {
     let host = programs().await?;
     let items = json!([{ "sku": "tea", "qty": 2 }]);
     let reserved = call(&host, "reserve", json!([items])).await?;
-    assert_eq!(reserved, json!({ "reserved": true, "reservationId": "r-tea" }));
+    assert_eq!(
+        reserved,
+        json!({ "reserved": true, "reservationId": "r-tea" })
+    );
 
     call(&host, "saveCart", json!(["ada", items])).await?;
-    assert_eq!(call(&host, "cart", json!(["ada"])).await?, json!({ "items": items }));
+    assert_eq!(
+        call(&host, "cart", json!(["ada"])).await?,
+        json!({ "items": items })
+    );
     assert_eq!(call(&host, "cart", json!(["nobody"])).await?, "");
 
     assert_eq!(call(&host, "apiKey", json!([])).await?, "s3cret");
@@ -74,14 +83,31 @@ async fn the_blocks_of_an_unchanged_program_work() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_whose_handler_throws_once_is_delivered_again() -> Result<()> {
     let host = programs().await?;
-    call(&host, "publishPlaced", json!([order("first", "ada", "tea")])).await?;
-    let said = |text: &str| host.log().iter().filter(|record| record.message().contains(text)).count();
-    eventually("the second delivery", timely(), async || match said("notified first") {
-        1 => Ok(()),
-        times => Err(format!("notified {times} times")),
+    call(
+        &host,
+        "publishPlaced",
+        json!([order("first", "ada", "tea")]),
+    )
+    .await?;
+    // The other app is the same guest, and subscribes as well.
+    let said = |text: &str| {
+        let log = host.log();
+        let of_app = log.iter().filter(|record| record.get("app") == "programs");
+        of_app
+            .filter(|record| record.message().contains(text))
+            .count()
+    };
+    eventually("the second delivery", timely(), async || {
+        match said("notified first") {
+            1 => Ok(()),
+            times => Err(format!("notified {times} times")),
+        }
     })
     .await?;
-    assert!(said("deliver it again") >= 1, "the handler has thrown before");
+    assert!(
+        said("deliver it again") >= 1,
+        "the handler has thrown before"
+    );
     let letters = dead_letters(&host, "orders-dlq").await;
     assert!(letters.is_err() || letters.is_ok_and(|letters| letters.is_empty()));
     Ok(())
@@ -91,18 +117,35 @@ async fn a_message_whose_handler_throws_once_is_delivered_again() -> Result<()> 
 async fn the_saga_of_an_unchanged_program_pays_or_puts_back() -> Result<()> {
     let host = programs().await?;
     let outcomes = [
-        (order("paid", "ada", "tea"), json!({ "success": true, "orderId": "paid" })),
-        (order("unpaid", "broke", "cup"), json!({ "success": false, "reason": "Payment failed" })),
-        (order("empty", "ada", "nothing"), json!({ "success": false, "reason": "Out of stock" })),
+        (
+            order("paid", "ada", "tea"),
+            json!({ "success": true, "orderId": "paid" }),
+        ),
+        (
+            order("unpaid", "broke", "cup"),
+            json!({ "success": false, "reason": "Payment failed" }),
+        ),
+        (
+            order("empty", "ada", "nothing"),
+            json!({ "success": false, "reason": "Out of stock" }),
+        ),
     ];
     for (order, outcome) in outcomes {
         let output = call(&host, "officialMain", json!([order])).await?;
-        let output = output.as_str().with_context(|| format!("no output of {order}"))?;
+        let output = output
+            .as_str()
+            .with_context(|| format!("no output of {order}"))?;
         assert_eq!(serde_json::from_str::<Value>(output)?, outcome);
     }
     let released = |id: &'static str| host.client().get(id);
-    assert_eq!(released("/released/r-cup").await?.json(), json!({ "released": true }));
-    assert_eq!(released("/released/r-tea").await?.json(), json!({ "released": "" }));
+    assert_eq!(
+        released("/released/r-cup").await?.json(),
+        json!({ "released": true })
+    );
+    assert_eq!(
+        released("/released/r-tea").await?.json(),
+        json!({ "released": "" })
+    );
     Ok(())
 }
 
@@ -116,11 +159,17 @@ async fn the_idioms_of_guides_work() -> Result<()> {
     let updated = call(&host, "updateCart", json!(["ada", { "note": "wrap it" }])).await?;
     assert_eq!(updated, json!({ "items": ["tea"], "note": "wrap it" }));
     call(&host, "release", json!(["r-9"])).await?;
-    assert_eq!(host.client().get("/released/r-9").await?.json(), json!({ "released": true }));
+    assert_eq!(
+        host.client().get("/released/r-9").await?.json(),
+        json!({ "released": true })
+    );
 
     let state = call(&host, "guideMain", json!([])).await?;
     assert_eq!(state["output"], json!({ "success": false }), "{state}");
-    assert_eq!(host.client().get("/released/r-1").await?.json(), json!({ "released": true }));
+    assert_eq!(
+        host.client().get("/released/r-1").await?.json(),
+        json!({ "released": true })
+    );
     Ok(())
 }
 
@@ -131,7 +180,10 @@ async fn what_programs_expect_of_node_is_there() -> Result<()> {
     let second = call(&host, "surroundings", json!([])).await?;
     for seen in [&first, &second] {
         assert_eq!(seen["greeting"], "hello", "{seen}");
-        assert!(seen["year"].as_u64() > Some(2024) && seen["waited"] == true, "{seen}");
+        assert!(
+            seen["year"].as_u64() > Some(2024) && seen["waited"] == true,
+            "{seen}"
+        );
         assert_eq!(seen["fetched"], 200, "{seen}");
     }
     // Instances begin with one memory: what is random must not be in it.
@@ -179,7 +231,9 @@ shop_cases! {
 
 async fn ended(shop: &Client, id: &str) -> Result<Value> {
     let path = format!("/sagas/{id}");
-    let answer = shop.get_until(&path, |answer| answer.json()["state"] == "completed").await?;
+    let answer = shop
+        .get_until(&path, |answer| answer.json()["state"] == "completed")
+        .await?;
     Ok(answer.json()["outcome"].clone())
 }
 
@@ -188,17 +242,37 @@ async fn the_saga_ships_what_is_paid_and_puts_back_what_is_not() -> Result<()> {
     let host = shop().await?;
     let shop = host.client();
     shop.put("/inventory/tea", &json!({ "qty": 10 })).await?;
-    let left = async || -> Result<Value> { Ok(shop.get("/inventory/tea").await?.json()["qty"].clone()) };
+    let left =
+        async || -> Result<Value> { Ok(shop.get("/inventory/tea").await?.json()["qty"].clone()) };
 
-    let started = shop.post("/sagas", &berth_e2e::order("s1", "ada", "tea", 2)).await?;
-    assert_eq!((started.status, started.json()), (202, json!({ "orderId": "s1" })), "{started}");
-    assert_eq!(shop.post("/sagas", &berth_e2e::order("s1", "ada", "tea", 2)).await?.status, 202);
-    assert_eq!(ended(shop, "s1").await?, json!({ "success": true, "orderId": "s1" }));
+    let started = shop
+        .post("/sagas", &berth_e2e::order("s1", "ada", "tea", 2))
+        .await?;
+    assert_eq!(
+        (started.status, started.json()),
+        (202, json!({ "orderId": "s1" })),
+        "{started}"
+    );
+    assert_eq!(
+        shop.post("/sagas", &berth_e2e::order("s1", "ada", "tea", 2))
+            .await?
+            .status,
+        202
+    );
+    assert_eq!(
+        ended(shop, "s1").await?,
+        json!({ "success": true, "orderId": "s1" })
+    );
     assert_eq!(left().await?, 8);
-    shop.get_until("/notifications/s1", |answer| answer.json()["sent"] == 1).await?;
+    shop.get_until("/notifications/s1", |answer| answer.json()["sent"] == 1)
+        .await?;
 
-    shop.post("/sagas", &berth_e2e::order("s2", "broke", "tea", 3)).await?;
-    assert_eq!(ended(shop, "s2").await?, json!({ "success": false, "reason": "the card was declined" }));
+    shop.post("/sagas", &berth_e2e::order("s2", "broke", "tea", 3))
+        .await?;
+    assert_eq!(
+        ended(shop, "s2").await?,
+        json!({ "success": false, "reason": "the card was declined" })
+    );
     assert_eq!(left().await?, 8);
     assert_eq!(shop.get("/sagas/none").await?.status, 404);
     Ok(())
@@ -207,7 +281,9 @@ async fn the_saga_ships_what_is_paid_and_puts_back_what_is_not() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_survives_the_death_of_its_host() -> Result<()> {
     let mut host = shop().await?;
-    host.client().put("/inventory/tea", &json!({ "qty": 10 })).await?;
+    host.client()
+        .put("/inventory/tea", &json!({ "qty": 10 }))
+        .await?;
     // Large: it waits for its approval, for as long as it takes.
     let mut large = berth_e2e::order("large", "ada", "tea", 4);
     large["totalCents"] = json!(100_000);
@@ -217,9 +293,15 @@ async fn a_saga_survives_the_death_of_its_host() -> Result<()> {
     host.kill9().await?;
     host.restart().await?;
     host.client().get_until("/sagas/large", waits).await?;
-    let approved = host.client().post("/sagas/large/approve", &json!({})).await?;
+    let approved = host
+        .client()
+        .post("/sagas/large/approve", &json!({}))
+        .await?;
     assert_eq!(approved.status, 202, "{approved}");
-    assert_eq!(ended(host.client(), "large").await?, json!({ "success": true, "orderId": "large" }));
+    assert_eq!(
+        ended(host.client(), "large").await?,
+        json!({ "success": true, "orderId": "large" })
+    );
     assert_eq!(host.client().get("/inventory/tea").await?.json()["qty"], 6);
     Ok(())
 }

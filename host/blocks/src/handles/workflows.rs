@@ -49,8 +49,9 @@ impl Workflows {
                 self.caller.app
             )));
         }
-        app.parse()
-            .map_err(|error: berth_resources::InvalidName| WorkflowError::Invalid(error.to_string()))
+        app.parse().map_err(|error: berth_resources::InvalidName| {
+            WorkflowError::Invalid(error.to_string())
+        })
     }
 
     /// Starts an instance. When this returns, it is stored and will run.
@@ -91,7 +92,8 @@ impl Workflows {
         key: &InstanceKey,
         timeout: Option<Duration>,
     ) -> Result<InstanceView, WorkflowError> {
-        let wait = move |engine: Arc<dyn WorkflowEngine>| async move { engine.wait(key, timeout).await };
+        let wait =
+            move |engine: Arc<dyn WorkflowEngine>| async move { engine.wait(key, timeout).await };
         self.run(Operation::WorkflowWait, wait).await
     }
 
@@ -118,7 +120,8 @@ impl Workflows {
     /// # Errors
     /// As [`WorkflowEngine::cancel`].
     pub async fn cancel(&self, key: &InstanceKey, reason: &str) -> Result<(), WorkflowError> {
-        let cancel = move |engine: Arc<dyn WorkflowEngine>| async move { engine.cancel(key, reason).await };
+        let cancel =
+            move |engine: Arc<dyn WorkflowEngine>| async move { engine.cancel(key, reason).await };
         self.run(Operation::WorkflowCancel, cancel).await
     }
 
@@ -127,7 +130,8 @@ impl Workflows {
     /// # Errors
     /// As [`WorkflowEngine::suspend`].
     pub async fn suspend(&self, key: &InstanceKey, reason: &str) -> Result<(), WorkflowError> {
-        let suspend = move |engine: Arc<dyn WorkflowEngine>| async move { engine.suspend(key, reason).await };
+        let suspend =
+            move |engine: Arc<dyn WorkflowEngine>| async move { engine.suspend(key, reason).await };
         self.run(Operation::WorkflowSuspend, suspend).await
     }
 
@@ -136,7 +140,8 @@ impl Workflows {
     /// # Errors
     /// As [`WorkflowEngine::resume`].
     pub async fn resume(&self, key: &InstanceKey, reason: &str) -> Result<(), WorkflowError> {
-        let resume = move |engine: Arc<dyn WorkflowEngine>| async move { engine.resume(key, reason).await };
+        let resume =
+            move |engine: Arc<dyn WorkflowEngine>| async move { engine.resume(key, reason).await };
         self.run(Operation::WorkflowResume, resume).await
     }
 
@@ -150,7 +155,9 @@ impl Workflows {
         reason: &str,
         recursive: bool,
     ) -> Result<(), WorkflowError> {
-        let terminate = move |engine: Arc<dyn WorkflowEngine>| async move { engine.terminate(key, reason, recursive).await };
+        let terminate = move |engine: Arc<dyn WorkflowEngine>| async move {
+            engine.terminate(key, reason, recursive).await
+        };
         self.run(Operation::WorkflowTerminate, terminate).await
     }
 
@@ -164,7 +171,9 @@ impl Workflows {
         force: bool,
         recursive: bool,
     ) -> Result<bool, WorkflowError> {
-        let purge = move |engine: Arc<dyn WorkflowEngine>| async move { engine.purge(key, force, recursive).await };
+        let purge = move |engine: Arc<dyn WorkflowEngine>| async move {
+            engine.purge(key, force, recursive).await
+        };
         self.run(Operation::WorkflowPurge, purge).await
     }
 
@@ -186,7 +195,8 @@ impl Workflows {
     /// # Errors
     /// As [`WorkflowEngine::history`].
     pub async fn history(&self, key: &InstanceKey) -> Result<Vec<HistoryEvent>, WorkflowError> {
-        let history = move |engine: Arc<dyn WorkflowEngine>| async move { engine.history(key).await };
+        let history =
+            move |engine: Arc<dyn WorkflowEngine>| async move { engine.history(key).await };
         self.run(Operation::WorkflowHistory, history).await
     }
 

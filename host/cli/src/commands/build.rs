@@ -43,7 +43,7 @@ pub struct Args {
 
 /// `--lang`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Lang {
+pub enum Lang {
     /// JavaScript and TypeScript
     #[value(alias = "ts")]
     Js,
@@ -85,7 +85,9 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
         force: args.force,
     };
     let built = berth_toolchains::build(&request, &|step| ui::note(step)).map_err(failure)?;
-    let size = fs::metadata(&built.output).context("looking at the guest")?.len();
+    let size = fs::metadata(&built.output)
+        .context("looking at the guest")?
+        .len();
     let took = started.elapsed();
     match args.output {
         Output::Json => ui::out(&json(&Report {
@@ -110,7 +112,10 @@ fn text(built: &Built, size: u64, took: Duration) {
         ui::note(&format!("  {offer}"));
     }
     let guest = shown(&built.output);
-    #[expect(clippy::cast_precision_loss, reason = "a size in megabytes, for people")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a size in megabytes, for people"
+    )]
     let megabytes = size as f64 / 1e6;
     ui::out(&if built.unchanged {
         format!("{guest}: nothing has changed")
@@ -122,10 +127,14 @@ fn text(built: &Built, size: u64, took: Duration) {
 /// A path as short as it can be read from where the command runs.
 fn shown(path: &Path) -> String {
     let here = env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+    path.strip_prefix(here)
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }
 
-fn failure(error: Error) -> Failure {
+/// What a project or a machine is wrong in.
+pub fn failure(error: Error) -> Failure {
     match error {
         Error::Wrong { message, hint } => Failure::input_text(message).hint(hint),
         Error::Compiler { .. } => Failure::input_text(error),

@@ -49,10 +49,12 @@ fn check(guest: &Guest, name: &str) -> Result<(), Failure> {
         return unknown(format!("app \"{app}\" has no activities"));
     }
     match guest.registered.get() {
-        Some(known) if !known.activities.iter().any(|activity| activity == name) => unknown(format!(
-            "app \"{app}\" has no activity `{name}`, but `{}`",
-            known.activities.join("`, `")
-        )),
+        Some(known) if !known.activities.iter().any(|activity| activity == name) => {
+            unknown(format!(
+                "app \"{app}\" has no activity `{name}`, but `{}`",
+                known.activities.join("`, `")
+            ))
+        }
         _ => Ok(()),
     }
 }
@@ -81,7 +83,9 @@ async fn call(
                 let name = task.name.clone();
                 let input = task.input.clone().into();
                 let store = &mut ready.store;
-                activities.call_run(store, &task.into(), &name, &input).await
+                activities
+                    .call_run(store, &task.into(), &name, &input)
+                    .await
             };
             let called = called.await;
             let result =

@@ -64,10 +64,7 @@ const REPEATABLE: [&str; 6] = [
 
 fn is_repeatable(import: &str) -> bool {
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
-    let is_own = matches!(
-        interface,
-        "berth:workflow/context" | "berth:workflow/types"
-    );
+    let is_own = matches!(interface, "berth:workflow/context" | "berth:workflow/types");
     let is_system = REPEATABLE
         .iter()
         .any(|package| interface.starts_with(package));

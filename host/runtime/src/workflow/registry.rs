@@ -46,7 +46,9 @@ impl Runtime {
             return Err("it names workflows, and does not export berth:workflow/workflows".into());
         }
         if !exports.activities && !registered.activities.is_empty() {
-            return Err("it names activities, and does not export berth:workflow/activities".into());
+            return Err(
+                "it names activities, and does not export berth:workflow/activities".into(),
+            );
         }
         let _ = guest.registered.set(registered);
         Ok(())

@@ -81,7 +81,9 @@ async fn in_instance(
         let called = async {
             let workflows = indices.load(&mut ready.store, &ready.instance)?;
             let input = run.input.into();
-            workflows.call_run(&mut ready.store, &run.name, &input).await
+            workflows
+                .call_run(&mut ready.store, &run.name, &input)
+                .await
         };
         let called = called.await;
         called.map_err(|error| classify(&error, ready.store.data(), Stopped::Trap))
@@ -100,7 +102,9 @@ async fn in_instance(
 fn reason(guest: &Guest, stopped: &Stopped) -> String {
     let limits = &guest.context.app.limits;
     match stopped {
-        Stopped::Trap(text) => forbidden(text).unwrap_or_else(|| format!("the guest trapped: {text}")),
+        Stopped::Trap(text) => {
+            forbidden(text).unwrap_or_else(|| format!("the guest trapped: {text}"))
+        }
         stopped => format!("{} ({})", stopped.message(limits), stopped.reason()),
     }
 }

@@ -8,9 +8,7 @@ use crate::{
     message::{Ended, Message},
     replay,
 };
-use berth_blocks::workflow::{
-    InstanceKey, InstancePage, InstanceQuery, InstanceRow, Sent,
-};
+use berth_blocks::workflow::{InstanceKey, InstancePage, InstanceQuery, InstanceRow, Sent};
 use berth_resources::{AppId, Namespace};
 use futures::future::{BoxFuture, select};
 use std::{pin::pin, sync::Arc, time::Duration};

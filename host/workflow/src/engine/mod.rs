@@ -16,11 +16,13 @@ mod start;
 
 pub use client::History;
 pub use config::{Config, Retention};
+pub use engines::Engines;
 pub use housekeeping::{Overdue, OwnedInstance};
 pub(crate) use owned::{Instance, Wish};
-pub use engines::Engines;
 
-use crate::{failure::cut, ActivityTask, Executor, Failure, Payload, Platform, driver, platform::Task};
+use crate::{
+    ActivityTask, Executor, Failure, Payload, Platform, driver, failure::cut, platform::Task,
+};
 use berth_blocks::workflow::{InstanceKey, Timestamp, WorkflowStore, WorkflowStoreError};
 use berth_resources::{AppId, Namespace};
 use futures::future::{BoxFuture, Either, select};

@@ -5,7 +5,8 @@ use super::{
     owned::{Acquired, adopt},
 };
 use crate::{
-    Conflict, Event, EventKind, Payload, Reuse, StartOptions, Started, StartedInstance, WorkflowError,
+    Conflict, Event, EventKind, Payload, Reuse, StartOptions, Started, StartedInstance,
+    WorkflowError,
     context::check_id,
     driver::new_instance,
     limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX},

@@ -12,7 +12,7 @@ use crate::{
 };
 use berth_blocks::workflow::{InstanceKey, InstanceState, Status};
 use berth_resources::{AppId, Namespace};
-use berth_workflow::{WorkflowError, Config, Engine};
+use berth_workflow::{Config, Engine, WorkflowError};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;

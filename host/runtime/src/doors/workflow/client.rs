@@ -66,7 +66,11 @@ impl wit::Host for GuestState {
         .await
     }
 
-    async fn wait(&mut self, target: wit::Target, timeout_ms: Option<u64>) -> Answer<wit::Instance> {
+    async fn wait(
+        &mut self,
+        target: wit::Target,
+        timeout_ms: Option<u64>,
+    ) -> Answer<wit::Instance> {
         let timeout = timeout_ms.map(Duration::from_millis);
         about(self.workflows(), target, async move |workflows, key| {
             Ok(whole(workflows.wait(&key, timeout).await?))
@@ -110,7 +114,11 @@ impl wit::Host for GuestState {
         .await
     }
 
-    async fn terminate(&mut self, target: wit::Target, options: wit::TerminateOptions) -> Answer<()> {
+    async fn terminate(
+        &mut self,
+        target: wit::Target,
+        options: wit::TerminateOptions,
+    ) -> Answer<()> {
         about(self.workflows(), target, async move |workflows, key| {
             workflows
                 .terminate(&key, &options.reason, options.recursive)
@@ -261,7 +269,9 @@ macro_rules! statuses {
     };
 }
 
-statuses!(Pending, Running, Suspended, Stalled, Completed, Failed, Canceled, Terminated);
+statuses!(
+    Pending, Running, Suspended, Stalled, Completed, Failed, Canceled, Terminated
+);
 
 impl From<WorkflowError> for Error {
     fn from(error: WorkflowError) -> Self {

@@ -17,7 +17,9 @@ type Answer<T> = wasmtime::Result<Result<T, Error>>;
 impl GuestState {
     fn context(&self) -> wasmtime::Result<Context> {
         self.workflow.clone().ok_or_else(|| {
-            wasmtime::Error::msg("berth:workflow/context was called by something else than a workflow")
+            wasmtime::Error::msg(
+                "berth:workflow/context was called by something else than a workflow",
+            )
         })
     }
 

@@ -4,7 +4,7 @@ use crate::lab::{Lab, attempts, call, ended, key};
 use berth_blocks::workflow::{InstanceQuery, Status};
 use berth_resources::Namespace;
 use berth_workflow::{
-    ChildOptions, WorkflowError, Config, Failure, Payload, RerunOptions, Retention, WorkflowEnd,
+    ChildOptions, Config, Failure, Payload, RerunOptions, Retention, WorkflowEnd, WorkflowError,
 };
 use std::{sync::Arc, time::Duration};
 

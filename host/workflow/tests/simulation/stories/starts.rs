@@ -4,8 +4,8 @@ use crate::lab::{Lab, attempts, call, ended, key};
 use berth_blocks::workflow::{InstanceKey, Status};
 use berth_resources::Namespace;
 use berth_workflow::{
-    WorkflowError, Conflict, Engine, Failure, Payload, Reuse, StartOptions, StartedInstance,
-    WorkflowEnd,
+    Conflict, Engine, Failure, Payload, Reuse, StartOptions, StartedInstance, WorkflowEnd,
+    WorkflowError,
 };
 use futures::future::join_all;
 use std::{sync::Arc, time::Duration};
