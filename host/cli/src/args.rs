@@ -1,6 +1,8 @@
 //! What can be typed.
 
-use crate::commands::{apps, build, ca, check, components, dlq, invoke, new, publish, run, topics};
+use crate::commands::{
+    apps, build, ca, check, components, dlq, invoke, new, publish, run, topics, workflow,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -45,6 +47,8 @@ pub enum Command {
     Topics(topics::Args),
     /// List, read, send again or delete dead letters
     Dlq(dlq::Args),
+    /// Start workflows and look after their instances
+    Workflow(workflow::Args),
     /// The development CA, which vouches for the apps of your own hosts
     Ca(ca::Args),
 }
@@ -149,6 +153,12 @@ mod tests {
             "berth run . --dapr-internal-grpc-port 50002",
             "berth run . --mesh-listen off",
             "berth run . --mesh-listen 0.0.0.0:3501 --mesh-advertise 10.0.0.1:0 --certificates ./tls",
+            "berth workflow run orders saga --id 17 --wait -d {}",
+            "berth workflow list --app orders --status running,stalled -o json",
+            "berth workflow history orders 17",
+            "berth workflow raise-event orders 17 paid -d {}",
+            "berth workflow rerun orders 17 4 --new-id 18",
+            "berth workflow terminate orders 17 --reason test",
             "berth ca init",
             "berth ca issue orders ./tls/orders --namespace shop --valid-for 1h --trust-domain shop.example",
             "berth ca rotate --user-dir /tmp/user --output json",

@@ -136,6 +136,7 @@ const GUESTS: &[Guest] = &[
     shop("inventory-service", &[HTTP]),
     shop("notification-service", &[HTTP, SUBSCRIBER]),
     shop("audit-service", &[HTTP]),
+    shop("order-saga", &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     contract("contract-rust", RUST),
     contract("contract-c", C),
     contract("contract-js", JAVASCRIPT),

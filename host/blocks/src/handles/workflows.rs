@@ -190,13 +190,19 @@ impl Workflows {
         self.run(Operation::WorkflowList, list).await
     }
 
-    /// The history of an instance.
+    /// Events of an instance's history from number `from` on, at most `limit`. The first has the input.
     ///
     /// # Errors
     /// As [`WorkflowEngine::history`].
-    pub async fn history(&self, key: &InstanceKey) -> Result<Vec<HistoryEvent>, WorkflowError> {
-        let history =
-            move |engine: Arc<dyn WorkflowEngine>| async move { engine.history(key).await };
+    pub async fn history(
+        &self,
+        key: &InstanceKey,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<HistoryEvent>, WorkflowError> {
+        let history = move |engine: Arc<dyn WorkflowEngine>| async move {
+            engine.history(key, from, limit).await
+        };
         self.run(Operation::WorkflowHistory, history).await
     }
 

@@ -285,11 +285,16 @@ pub trait WorkflowEngine: Send + Sync + 'static {
     /// The store cannot be reached.
     async fn list(&self, query: InstanceQuery) -> Result<InstancePage, WorkflowError>;
 
-    /// The history of an instance; the number of an event is its place.
+    /// Events of an instance's history from number `from` on, at most `limit`.
     ///
     /// # Errors
-    /// There is none; or the store cannot be reached.
-    async fn history(&self, key: &InstanceKey) -> Result<Vec<HistoryEvent>, WorkflowError>;
+    /// There is no such instance; or the store cannot be reached.
+    async fn history(
+        &self,
+        key: &InstanceKey,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<HistoryEvent>, WorkflowError>;
 
     /// Starts a new instance with the history of another up to event `from`, which is run again: an activity that was
     /// asked for there is called again, and everything after it happens anew. The other instance is not touched.

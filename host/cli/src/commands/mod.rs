@@ -12,6 +12,7 @@ mod payload;
 pub mod publish;
 pub mod run;
 pub mod topics;
+pub mod workflow;
 
 use crate::{
     args::{Args, Command},
@@ -33,6 +34,7 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         Command::Publish(args) => ask(publish::execute(&args)),
         Command::Topics(args) => ask(topics::execute(&args)),
         Command::Dlq(args) => ask(dlq::execute(&args)),
+        Command::Workflow(args) => ask(workflow::execute(&args)),
         Command::Ca(args) => ca::execute(&args),
     }
 }

@@ -1,7 +1,13 @@
 //! Places of the pool that workflows may hold: half of it, so that activities and requests always find one.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long an instance waits for a place before it asks others for theirs.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Asks whoever owns waiting instances to give some up.
 type Shortage = Box<dyn Fn(usize) + Send + Sync>;
@@ -34,12 +40,16 @@ impl Places {
 
     /// A place. Waits while there is none, and asks instances that only wait to give theirs up. `None`: the host stops.
     pub(crate) async fn take(&self) -> Option<Place> {
-        if self.own.available_permits() == 0
-            && let Some(release) = self.shortage.get()
-        {
-            release(1);
-        }
-        let own = self.own.clone().acquire_owned().await.ok()?;
+        let own = loop {
+            match tokio::time::timeout(PATIENCE, self.own.clone().acquire_owned()).await {
+                Ok(own) => break own.ok()?,
+                Err(_) => {
+                    if let Some(release) = self.shortage.get() {
+                        release(1);
+                    }
+                }
+            }
+        };
         let pool = self.pool.clone().acquire_owned().await.ok()?;
         Some(Place {
             _own: own,

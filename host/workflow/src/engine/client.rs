@@ -3,7 +3,7 @@
 use super::{Engine, Shared};
 use crate::{
     Event, InstanceView, Payload, Replay, WorkflowError, codec,
-    driver::{Exit, history},
+    driver::{Exit, history, history_page},
     limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX},
     message::{Ended, Message},
     replay,
@@ -96,12 +96,23 @@ impl Engine {
             .await?
             .ok_or_else(|| absent(key))?;
         let events = history(&*self.shared.store, &row).await;
-        let failed = |exit| match exit {
-            Exit::Lost(why) => WorkflowError::NotFound(why),
-            Exit::Retry(why) => WorkflowError::Unavailable(why),
-            Exit::Ended | Exit::Released | Exit::Panicked => absent(key),
-        };
-        Ok(events.map_err(failed)?.into())
+        Ok(events.map_err(|exit| unread(key, exit))?.into())
+    }
+
+    /// Events of an instance's history from number `from` on, at most `limit`.
+    ///
+    /// # Errors
+    /// There is no such instance; or the store cannot be reached.
+    pub async fn history_page(
+        &self,
+        key: &InstanceKey,
+        from: u64,
+        limit: usize,
+    ) -> Result<History, WorkflowError> {
+        let store = &*self.shared.store;
+        let row = store.get(key).await?.ok_or_else(|| absent(key))?;
+        let events = history_page(store, &row, from, limit).await;
+        events.map_err(|exit| unread(key, exit))
     }
 
     /// Runs code, by digest where the executor has several, against the history of an instance: whether code that was
@@ -296,6 +307,14 @@ impl Engine {
             return Err(absent(key));
         }
         Ok(sent)
+    }
+}
+
+fn unread(key: &InstanceKey, exit: Exit) -> WorkflowError {
+    match exit {
+        Exit::Lost(why) => WorkflowError::NotFound(why),
+        Exit::Retry(why) => WorkflowError::Unavailable(why),
+        Exit::Ended | Exit::Released | Exit::Panicked => absent(key),
     }
 }
 

@@ -268,9 +268,15 @@ impl WorkflowEngine for Engines {
         self.engine(&query.namespace).await?.list(query).await
     }
 
-    async fn history(&self, key: &InstanceKey) -> Result<Vec<HistoryEvent>, WorkflowError> {
-        let history = self.engine(&key.namespace).await?.history(key).await?;
-        Ok(history.into_iter().map(shown).collect())
+    async fn history(
+        &self,
+        key: &InstanceKey,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<HistoryEvent>, WorkflowError> {
+        let engine = self.engine(&key.namespace).await?;
+        let page = engine.history_page(key, from, limit).await?;
+        Ok(page.into_iter().map(shown).collect())
     }
 
     async fn rerun(

@@ -129,6 +129,16 @@ impl Shared {
         result.map_err(cut)
     }
 
+    /// Asks instances that wait to give up their places, those first that have waited longest.
+    fn release_idle(&self, count: usize) {
+        let mut waiting = self.owned.lock().all();
+        waiting.retain(|instance| instance.seen().waits);
+        waiting.sort_by_key(|instance| instance.seen().since);
+        for instance in waiting.into_iter().take(count) {
+            instance.ask(Wish::GoIfIdle);
+        }
+    }
+
     fn watch(&self, key: &InstanceKey) -> Arc<Notify> {
         self.watched.lock().entry(key.clone()).or_default().clone()
     }
@@ -220,12 +230,7 @@ impl Engine {
     /// Gives instances up that wait, at most `count`, for others that need their place: those first that have waited
     /// longest.
     pub fn release_idle(&self, count: usize) {
-        let mut waiting = self.shared.owned.lock().all();
-        waiting.retain(|instance| instance.seen().waits);
-        waiting.sort_by_key(|instance| instance.seen().since);
-        for instance in waiting.into_iter().take(count) {
-            instance.ask(Wish::GoIfIdle);
-        }
+        self.shared.release_idle(count);
     }
 
     /// The apps that the executor serves have changed.

@@ -96,7 +96,9 @@ fn asked(call: &str, id: &str, query: &str, body: &Value) -> Answer {
         .collect(),
         "rerun" => object!(client::rerun_from_event(
             &target,
-            parameter(query, "event").and_then(|text| text.parse().ok()).unwrap_or(0),
+            parameter(query, "event")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(0),
             &RerunOptions {
                 new_instance_id: None,
                 input: (!body.is_null()).then(|| json(body)),
@@ -127,7 +129,9 @@ fn shown(instance: Instance) -> Value {
 
 fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.find(|(given, _)| *given == name).map(|(_, value)| value)
+    pairs
+        .find(|(given, _)| *given == name)
+        .map(|(_, value)| value)
 }
 
 fn body(request: &IncomingRequest) -> Vec<u8> {

@@ -8,6 +8,7 @@ mod activities;
 mod client;
 mod program;
 
+use bindings::berth::workflow::types::{Failure, Payload};
 use bindings::exports::berth::workflow::{
     activities::{Guest as Activities, Task},
     registry::Guest as Registry,
@@ -15,7 +16,6 @@ use bindings::exports::berth::workflow::{
 };
 use bindings::exports::wasi::http::incoming_handler;
 use bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
-use bindings::berth::workflow::types::{Failure, Payload};
 use serde_json::Value;
 
 mod bindings {
