@@ -145,38 +145,48 @@ fn require_node() -> Result<(), Error> {
     Ok(())
 }
 
-/// Installs the pinned tools, and the SDK beside them. Returns the folder.
+/// Installs the pinned tools, and the SDK of this version beside them. Returns the folder of the SDK and the WIT packages.
 pub fn install_tools(tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error> {
-    let folder = tools.join("javascript");
-    let note = folder.join("made-from");
-    let pins = PINS.map(|name| carried::file(&format!("{SDK}/build/{name}")));
     require_node()?;
-    if fs::read_to_string(&note).is_ok_and(|made_from| made_from == carried::version()) {
-        return Ok(folder);
+    let folder = tools.join("javascript");
+    // Modules find their dependencies in the folders above them. Versions lie side by side: another may be at work.
+    let ours = folder.join(carried::version());
+    if ours.is_dir() {
+        return Ok(ours);
     }
-    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    let same = PINS.iter().zip(pins).all(|(name, pin)| {
-        fs::read_to_string(folder.join("node_modules").join(name)).is_ok_and(|there| there == pin)
-    });
-    if !same {
-        say("installing the JavaScript toolchain (once)");
-        for (name, pin) in PINS.iter().zip(pins) {
-            fs::write(folder.join(name), pin).with_context(|| format!("writing {name}"))?;
-        }
-        npm(&folder, "ci")?;
-        // Beside what they describe, so that it is known which are installed.
-        for (name, pin) in PINS.iter().zip(pins) {
-            fs::write(folder.join("node_modules").join(name), pin)
-                .with_context(|| format!("writing {name}"))?;
-        }
-    }
-    unpack(SDK, &folder.join("sdk"), str::to_owned)?;
-    let (ours, engines) = ENGINE_WASI;
-    unpack("wit/deps", &folder.join("wit/deps"), |text| {
-        text.replace(ours, engines)
+    let _lock = tool::lock(&folder)?;
+    install_pinned(&folder, say)?;
+    let draft = folder.join(format!("{}.new", carried::version()));
+    unpack(SDK, &draft.join("sdk"), str::to_owned)?;
+    let (contract, engine) = ENGINE_WASI;
+    unpack("wit/deps", &draft.join("wit/deps"), |text| {
+        text.replace(contract, engine)
     })?;
-    fs::write(&note, carried::version()).context("noting what the tools were made from")?;
-    Ok(folder)
+    if !ours.is_dir() {
+        fs::rename(&draft, &ours).with_context(|| format!("making {}", ours.display()))?;
+    }
+    Ok(ours)
+}
+
+fn install_pinned(folder: &Path, say: &dyn Fn(&str)) -> Result<(), Error> {
+    let pins = PINS.map(|name| carried::file(&format!("{SDK}/build/{name}")));
+    let modules = folder.join("node_modules");
+    let same = PINS.iter().zip(pins).all(|(name, pin)| {
+        fs::read_to_string(modules.join(name)).is_ok_and(|there| there == pin)
+    });
+    if same {
+        return Ok(());
+    }
+    say("installing the JavaScript toolchain (once)");
+    for (name, pin) in PINS.iter().zip(pins) {
+        fs::write(folder.join(name), pin).with_context(|| format!("writing {name}"))?;
+    }
+    npm(folder, "ci")?;
+    // Beside what they describe, so that it is known which are installed.
+    for (name, pin) in PINS.iter().zip(pins) {
+        fs::write(modules.join(name), pin).with_context(|| format!("writing {name}"))?;
+    }
+    Ok(())
 }
 
 /// Installs what the project's own manifest lists, if it is not there.

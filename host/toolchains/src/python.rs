@@ -83,9 +83,9 @@ pub fn install_tools(tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error>
     if fs::read_to_string(&note).is_ok_and(|there| there == made_from) {
         return Ok(folder);
     }
+    let _lock = tool::lock(&folder)?;
     if !folder.join("venv/bin/componentize-py").is_file() {
         say("installing the Python toolchain (once)");
-        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         create_environment(&folder)?;
     }
     // The same folder as of an earlier version may hold another pin.

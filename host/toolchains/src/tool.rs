@@ -3,9 +3,20 @@
 use crate::Error;
 use anyhow::{Context, anyhow};
 use std::{
+    fs::{self, File},
     io::{BufRead, BufReader},
+    path::Path,
     process::{Command, Stdio},
 };
+
+/// Waits until nobody else installs into a folder of tools, which projects may share. Held until it is dropped.
+pub fn lock(folder: &Path) -> Result<File, Error> {
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
+    file.lock().with_context(|| format!("locking {}", path.display()))?;
+    Ok(file)
+}
 
 /// Whether a command can be run and succeeds.
 pub fn works(command: &mut Command) -> bool {
