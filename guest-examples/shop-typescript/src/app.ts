@@ -6,10 +6,13 @@
 // | `GET /orders/{id}` | the order |
 // | `PUT`, `GET /carts/{userId}` | a cart that lives for an hour |
 // | `PATCH /carts/{userId}` | merge changes into it, unless somebody else was faster |
-// | `POST /sagas` | takes an order by a workflow: 202 |
-// | `GET`, `DELETE /sagas/{orderId}` | how far it has come; cancels it |
-// | `POST /sagas/{orderId}/approve` | lets a large order go on |
+// | `POST /sagas` | takes an order by a workflow: 202, and the same again for the same `orderId` |
+// | `GET /sagas/{orderId}` | how far it has come |
+// | `POST /sagas/{orderId}/approve` | lets a large order go on, which waits for that |
+// | `DELETE /sagas/{orderId}` | cancels it, and undoes what was done |
+// | `GET /sagas/{orderId}/ledger` | what was done in the world, and how often |
 
+import "./activities";
 import * as carts from "./carts";
 import { answer, id, unmatched } from "./http";
 import * as orders from "./orders";
@@ -29,6 +32,7 @@ async function route(request: Request): Promise<Response> {
     case "POST /sagas": return sagas.start(request);
     case "GET /sagas/{id}": return sagas.show(orderId());
     case "DELETE /sagas/{id}": return sagas.cancel(orderId());
+    case "GET /sagas/{id}/ledger": return sagas.ledger(orderId());
     case "POST /sagas/{id}/approve": return sagas.approve(orderId());
     default: throw unmatched(request);
   }

@@ -16,6 +16,16 @@ export class Failure extends Error {
     this.body = { error: code, message, ...more };
   }
 
+  /** What a workflow sees of an activity that failed with it. */
+  get kind(): string {
+    return this.body.error;
+  }
+
+  /** What the world refuses it will refuse again; everything else may pass. */
+  get nonRetryable(): boolean {
+    return this.status >= 400 && this.status < 500;
+  }
+
   /** The caller must change this field, such as `items[0].qty`. */
   static invalid(field: string, message: string): Failure {
     return new Failure(400, "invalid", message, { field });

@@ -1,77 +1,42 @@
-// The order as a saga: reserve, have large orders approved, pay, ship; and if a step fails, put back what was reserved.
-//
-// Each activity runs at least once, so each is safe to repeat: inventory-service knows the order ID, and a payment service
-// would be given the idempotency key.
+// The saga of an order: reserve, have a large one approved, pay, fulfil; and if a step fails, undo what was done, the last
+// step first. The workflow decides; what has an effect is an activity.
 
-import { type TWorkflow, type WorkflowActivityContext, type WorkflowContext, WorkflowRuntime } from "@dapr/dapr";
-import * as inventory from "./inventory";
+import type { TWorkflow, WorkflowContext } from "@dapr/dapr";
 import type { Order } from "./order";
-import * as payment from "./payment";
-import * as topic from "./topic";
 
-export const SAGA = "orderSaga";
+export const SAGA = "order";
 /** The event that lets a large order go on. */
 export const APPROVED = "approved";
 const LARGE_CENTS = 100_000;
 const APPROVAL_SECONDS = 24 * 3600;
 
-export type Outcome = { success: true; orderId: string } | { success: false; reason: string };
+// A few attempts; then the order fails, and what was done is undone.
+const USUAL = { retry: { maxAttempts: 4, firstIntervalMs: 200, backoff: 2 } };
+// What is to be undone has to be undone, however long it takes.
+const PATIENT = { retry: { ...USUAL.retry, maxAttempts: 2 ** 32 - 1, maxIntervalMs: 60_000 } };
 
-// How long it is worth waiting for a service that is down.
-const PATIENT = { retry: { maxAttempts: 5, firstIntervalMs: 200, nonRetryable: ["Refused"] } };
-
-/** A failure that another attempt cannot mend. */
-class Refused extends Error {
-  override name = "Refused";
-}
-
-export async function reserveStock(_: WorkflowActivityContext, order: Order): Promise<void> {
-  await inventory.reserve(order).catch((error: { status?: number; message: string }) => {
-    throw error.status === 409 ? new Refused(error.message) : error;
-  });
-}
-
-export async function takePayment(_: WorkflowActivityContext, order: Order): Promise<{ paidCents: number }> {
-  await payment.check();
-  if (order.customerId === "broke") throw new Refused("the card was declined");
-  return { paidCents: order.totalCents };
-}
-
-export async function ship(_: WorkflowActivityContext, order: Order): Promise<void> {
-  await topic.announce({ ...order, status: "confirmed" });
-}
-
-export async function putBack(_: WorkflowActivityContext, orderId: string): Promise<void> {
-  await inventory.release(orderId);
-}
-
-export const orderSaga: TWorkflow = async function* orderSaga(ctx: WorkflowContext, order: Order): AsyncGenerator<any, Outcome, any> {
+export const saga: TWorkflow = async function* saga(ctx: WorkflowContext, order: Order): AsyncGenerator<any, object, any> {
+  // Before each step: whether it had an effect when it fails is unknown, and undoing nothing is harmless.
+  const undo: string[] = [];
   try {
     ctx.setCustomStatus("reserving");
-    yield ctx.callActivity(reserveStock, order, PATIENT);
+    undo.push("release");
+    yield ctx.callActivity("reserve", order, USUAL);
     if (order.totalCents >= LARGE_CENTS) {
       ctx.setCustomStatus("waiting for approval");
       yield ctx.waitForExternalEvent(APPROVED, { timeoutInSeconds: APPROVAL_SECONDS });
     }
     ctx.setCustomStatus("paying");
-    yield ctx.callActivity(takePayment, order, PATIENT);
-    ctx.setCustomStatus("shipping");
-    yield ctx.callActivity(ship, order, PATIENT);
+    undo.push("refund");
+    yield ctx.callActivity("pay", order, USUAL);
+    ctx.setCustomStatus("fulfilling");
+    yield ctx.callActivity("fulfil", order, USUAL);
   } catch (error) {
-    // Whether a step that failed had an effect is unknown, and putting back nothing is harmless.
     ctx.setCustomStatus("undoing");
-    yield ctx.callActivity(putBack, order.orderId, PATIENT);
+    for (const activity of undo.reverse()) yield ctx.callActivity(activity, order, PATIENT);
     ctx.setCustomStatus("undone");
-    return { success: false, reason: (error as Error).message };
+    throw error;
   }
   ctx.setCustomStatus("confirmed");
-  return { success: true, orderId: ctx.getWorkflowInstanceId() };
+  return { orderId: order.orderId, status: "confirmed" };
 };
-
-new WorkflowRuntime()
-  .registerWorkflowWithName(SAGA, orderSaga)
-  .registerActivity(reserveStock)
-  .registerActivity(takePayment)
-  .registerActivity(ship)
-  .registerActivity(putBack)
-  .start();

@@ -4,60 +4,67 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { activities, workflows } from "../../../wit/sdk/javascript/src/guest/workflows.js";
 import { reset, world } from "../../../wit/sdk/javascript/test/fakes/world.js";
-import "../src/saga";
+import "../src/activities";
+import * as ledger from "../src/ledger";
 
 const encode = (value: unknown) => ({ data: new TextEncoder().encode(JSON.stringify(value)) });
 const decode = ({ data }: { data: Uint8Array }) => JSON.parse(new TextDecoder().decode(data));
 const order = { orderId: "o1", customerId: "ada", items: [{ sku: "tea", qty: 2 }], totalCents: 100, status: "placed" };
-const run = async (given = order) => decode(await workflows.run("orderSaga", encode(given)));
+const run = async (given = order) => decode(await workflows.run("order", encode(given)));
+const task = (key: string) => ({ instanceId: "o1", appId: "a", taskId: "1", attempt: 1, idempotencyKey: key, metadata: [] });
+const attempt = (effect: string, given = order, key = effect) => activities.run(task(key), effect, encode(given));
 
 beforeEach(() => {
   reset();
-  for (const name of ["reserveStock", "takePayment", "ship", "putBack"]) world.activities.set(name, () => undefined);
+  for (const name of ["reserve", "release", "pay", "refund", "fulfil"]) world.activities.set(name, () => undefined);
 });
 
 function fails(name: string, message: string) {
   world.activities.set(name, () => {
-    throw new Error(message);
+    throw Object.assign(new Error(message), { name: "refused" });
   });
 }
 
-test("an order is reserved, paid and shipped", async () => {
-  assert.deepEqual(await run(), { success: true, orderId: "instance-1" });
-  assert.deepEqual(world.asked, ["activity reserveStock", "activity takePayment", "activity ship"]);
+const failure = (kind: string) => ({ payload }: any) => payload.kind === kind;
+
+test("an order is reserved, paid and fulfilled", async () => {
+  assert.deepEqual(await run(), { orderId: "o1", status: "confirmed" });
+  assert.deepEqual(world.asked, ["activity reserve", "activity pay", "activity fulfil"]);
   assert.equal(world.status, "confirmed");
 });
 
-test("what cannot be paid is put back", async () => {
-  fails("takePayment", "the card was declined");
-  assert.deepEqual(await run(), { success: false, reason: "the card was declined" });
-  assert.deepEqual(world.asked.at(-1), "activity putBack");
-  assert.equal(world.status, "undone");
-});
+for (const [step, done] of [["reserve", ["release"]], ["pay", ["refund", "release"]], ["fulfil", ["refund", "release"]]] as const) {
+  test(`when ${step} fails, what was done is undone, the last first`, async () => {
+    fails(step, "no");
+    await assert.rejects(run(), failure("refused"));
+    assert.deepEqual(world.asked.slice(world.asked.indexOf(`activity ${step}`) + 1), done.map((undo) => `activity ${undo}`));
+    assert.equal(world.status, "undone");
+  });
+}
 
-test("a reservation that failed is given back as well: whether it happened is unknown", async () => {
-  fails("reserveStock", "too few are left");
-  assert.deepEqual(await run(), { success: false, reason: "too few are left" });
-  assert.deepEqual(world.asked, ["activity reserveStock", "activity putBack"]);
-});
-
-test("a large order waits for its approval", async () => {
+test("a large order waits for its approval, and is undone without one", async () => {
+  const large = { ...order, totalCents: 100_000 };
   world.events.push({ name: "approved", data: undefined });
-  assert.equal((await run({ ...order, totalCents: 100_000 })).success, true);
-  assert.equal(world.asked[1], "event approved");
+  assert.equal((await run(large)).status, "confirmed");
+  await assert.rejects(run(large), failure("timeout"));
+  assert.equal(world.asked.at(-1), "activity release");
 });
 
-test("a large order that nobody approves is put back", async () => {
-  const { success } = await run({ ...order, totalCents: 100_000 });
-  assert.equal(success, false);
-  assert.deepEqual(world.asked, ["activity reserveStock", "event approved", "activity putBack"]);
-});
-
-test("out of stock is final, an inventory that is down is not", async () => {
-  const task = { instanceId: "o1", appId: "a", taskId: "1", attempt: 1, idempotencyKey: "k", metadata: [] };
-  const attempt = () => activities.run(task, "reserveStock", encode(order));
+test("what the world refuses is final, what is down is not", async () => {
   world.answers.set("inventory-service/reserve", { status: 409, body: '{"error":"out-of-stock","message":"too few are left"}' });
-  await assert.rejects(attempt(), ({ payload }: any) => payload.kind === "Refused" && payload.message === "too few are left");
+  await assert.rejects(attempt("reserve"), ({ payload }: any) => {
+    assert.deepEqual(payload, { kind: "out-of-stock", message: "too few are left", nonRetryable: true });
+    return true;
+  });
   world.answers.set("inventory-service/reserve", { status: 500, body: "oops" });
-  await assert.rejects(attempt(), ({ payload }: any) => payload.kind === "Failure");
+  await assert.rejects(attempt("reserve"), ({ payload }: any) => !payload.nonRetryable);
+  await assert.rejects(attempt("pay", { ...order, customerId: "broke" }), failure("payment-refused"));
+});
+
+test("an effect is in the ledger once, however often its activity ran", async () => {
+  await attempt("pay");
+  await attempt("pay");
+  await attempt("refund");
+  const { entries } = await ledger.read("o1");
+  assert.deepEqual(entries.map(({ effect, attempts }) => [effect, attempts]), [["pay", 2], ["refund", 1]]);
 });

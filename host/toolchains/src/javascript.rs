@@ -171,9 +171,10 @@ pub fn install_tools(tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error>
 fn install_pinned(folder: &Path, say: &dyn Fn(&str)) -> Result<(), Error> {
     let pins = PINS.map(|name| carried::file(&format!("{SDK}/build/{name}")));
     let modules = folder.join("node_modules");
-    let same = PINS.iter().zip(pins).all(|(name, pin)| {
-        fs::read_to_string(modules.join(name)).is_ok_and(|there| there == pin)
-    });
+    let same = PINS
+        .iter()
+        .zip(pins)
+        .all(|(name, pin)| fs::read_to_string(modules.join(name)).is_ok_and(|there| there == pin));
     if same {
         return Ok(());
     }

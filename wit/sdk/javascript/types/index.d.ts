@@ -15,7 +15,7 @@ export {
   KeyValuePairType, OperationType, StateConcurrencyEnum, StateConsistencyEnum, StateGetBulkOptions, StateSaveResponseType,
 } from "./state";
 export {
-  DaprWorkflowClient, fromOrchestrationStatus, toOrchestrationStatus, WorkflowClientOptions, WorkflowFailureDetails,
+  DaprWorkflowClient, fromOrchestrationStatus, StartOptions, toOrchestrationStatus, WorkflowClientOptions, WorkflowFailureDetails,
   WorkflowRuntimeStatus, WorkflowState,
 } from "./workflow-client";
 export {

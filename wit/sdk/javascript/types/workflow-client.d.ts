@@ -50,14 +50,25 @@ export declare class WorkflowState {
   get problem(): string | undefined;
 }
 
+/** Not in the official SDK. */
+export interface StartOptions {
+  /** Whether the ID of an instance that has ended may be used again; not given: `ended`. */
+  reuse?: "ended" | "failed" | "never";
+  /** What happens when the ID is taken; not given: `fail`. With `never` and `use-existing`, starting is idempotent. */
+  conflict?: "fail" | "use-existing" | "terminate-existing";
+  /** The app that has the workflow; not given: this one. */
+  appId?: string;
+}
+
 /** Starts workflows and looks after them. */
 export declare class DaprWorkflowClient {
   constructor(options?: Partial<WorkflowClientOptions>);
-  scheduleNewWorkflow(workflow: TWorkflow | string, input?: any, instanceId?: string, startAt?: Date): Promise<string>;
+  scheduleNewWorkflow(workflow: TWorkflow | string, input?: any, instanceId?: string, startAt?: Date, options?: StartOptions): Promise<string>;
   getWorkflowState(workflowInstanceId: string, getInputsAndOutputs?: boolean): Promise<WorkflowState | undefined>;
   waitForWorkflowStart(workflowInstanceId: string, fetchPayloads?: boolean, timeoutInSeconds?: number): Promise<WorkflowState | undefined>;
   waitForWorkflowCompletion(workflowInstanceId: string, fetchPayloads?: boolean, timeoutInSeconds?: number): Promise<WorkflowState | undefined>;
-  raiseEvent(workflowInstanceId: string, eventName: string, eventPayload?: any): Promise<void>;
+  /** Sends an event. One with an `eventId` that the instance was sent before is dropped (not in the official SDK). */
+  raiseEvent(workflowInstanceId: string, eventName: string, eventPayload?: any, options?: { eventId?: string }): Promise<void>;
   terminateWorkflow(workflowInstanceId: string, output?: any): Promise<void>;
   /** Asks the workflow to cancel: what it waits for fails with the code `canceled`. Not in the official SDK. */
   cancelWorkflow(workflowInstanceId: string, reason?: string): Promise<void>;

@@ -42,11 +42,11 @@ async function run(bodies, kind, name, call) {
   }
 }
 
-// A failure that was caught and thrown again keeps its kind.
+// A failure that was caught and thrown again keeps its kind; a failed call has its code, an error of the program its name.
 function failureOf(error) {
-  const kind = error?.details?.errorType ?? error?.kind ?? error?.name ?? 'Error';
-  const message = error instanceof Error ? error.message : String(error);
-  return { kind: String(kind), message, nonRetryable: error?.nonRetryable === true };
+  const kind = error?.details?.errorType ?? error?.kind ?? error?.code ?? error?.name ?? 'Error';
+  const message = error?.detail ?? (error instanceof Error ? error.message : error);
+  return { kind: String(kind), message: String(message), nonRetryable: error?.nonRetryable === true };
 }
 
 // The engine makes an error of the WIT of `payload`.

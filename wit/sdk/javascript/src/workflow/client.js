@@ -17,12 +17,13 @@ const target = (instanceId) => ({ instanceId, appId: undefined });
 
 /** The client. Its options are taken and not used: there is no sidecar to reach. */
 export class DaprWorkflowClient {
-  /** Starts a workflow and gives its instance ID; without one, a UUID is made. */
-  scheduleNewWorkflow(workflow, input = undefined, instanceId = undefined, startAt = undefined) {
+  /** Starts a workflow and gives its instance ID; without one, a UUID is made. `options`: `reuse`, `conflict`, `appId`. */
+  scheduleNewWorkflow(workflow, input = undefined, instanceId = undefined, startAt = undefined, options = {}) {
+    const { reuse, conflict, appId } = options;
     const name = nameOf(workflows, workflow, 'workflow');
     const startAtMs = startAt === undefined ? undefined : BigInt(startAt.getTime());
     return called(`scheduleNewWorkflow of ${name}`, () => {
-      return start(name, toPayload(input), { instanceId, startAtMs, metadata: [] });
+      return start(name, toPayload(input), { instanceId, appId, startAtMs, reuse, conflict, metadata: [] });
     });
   }
 
@@ -52,8 +53,10 @@ export class DaprWorkflowClient {
     });
   }
 
-  raiseEvent(instanceId, eventName, eventPayload = undefined) {
-    return called('raiseEvent', () => raiseEvent(target(instanceId), eventName, toPayload(eventPayload), { metadata: [] }));
+  /** Sends an event. One with an `eventId` that the instance was sent before is dropped. */
+  raiseEvent(instanceId, eventName, eventPayload = undefined, { eventId } = {}) {
+    const data = toPayload(eventPayload);
+    return called('raiseEvent', () => raiseEvent(target(instanceId), eventName, data, { eventId, metadata: [] }));
   }
 
   /** Ends an instance. `output` is kept as the reason. */
