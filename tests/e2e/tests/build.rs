@@ -1,9 +1,12 @@
 //! `berth build`: projects become guests, and what is wrong with them is said.
 
 use anyhow::Result;
-use berth_e2e::{Finished, Folder, Host, berth, repository};
+use berth_e2e::{Finished, Folder, Host, berth, eventually, repository};
 use reqwest::Method;
-use std::fs;
+use std::{fs, time::Duration};
+
+/// A guest with an engine in it is compiled meanwhile, beside other tests.
+const SWAP_BOUND: Duration = Duration::from_secs(300);
 
 /// Runs `berth build` in a project, with the toolchains of `cargo xtask setup`.
 async fn build(project: &Folder) -> Result<Finished> {
@@ -37,9 +40,15 @@ async fn a_program_in_typescript_becomes_a_guest_and_is_built_again_when_it_chan
     let broken = build(&project).await?;
     assert_eq!(broken.code, Some(2), "{broken}");
     project.write("src/app.ts", hello("two"))?;
-    build(&project).await?.json();
-    let swapped = |answer: &berth_e2e::Answer| answer.text() == "two";
-    host.client().get_until("/any", swapped).await?;
+    let rebuilt = build(&project).await?;
+    assert_eq!(rebuilt.code, Some(0), "{rebuilt}");
+    // The host compiles it first, which takes its time without optimisation.
+    eventually("the new guest", SWAP_BOUND, async || {
+        let answer = host.client().get("/any").await;
+        let text = answer.map_err(|error| format!("{error:#}"))?.text();
+        if text == "two" { Ok(()) } else { Err(text) }
+    })
+    .await?;
     let head = host.client().request(Method::HEAD, "/any");
     assert_eq!(berth_e2e::Answer::to(head).await?.status, 200);
     Ok(())
@@ -111,8 +120,8 @@ async fn what_a_program_cannot_do_at_its_start_is_a_warning() -> Result<()> {
     Ok(())
 }
 
-/// A new project of a template, built and running.
-async fn new(template: &str) -> Result<(Folder, Host)> {
+/// A new project of a template, built without a warning.
+async fn new(template: &str) -> Result<Folder> {
     let parent = Folder::new()?;
     let command = berth([
         "new",
@@ -125,27 +134,21 @@ async fn new(template: &str) -> Result<(Folder, Host)> {
     ])?;
     let made = command.arg(parent.path()).run().await?;
     assert_eq!(made.code, Some(0), "{made}");
-    let project = parent.path().join("harbour");
     let tools = repository().join("target/tools/berth");
-    let built = berth(["build"])?
-        .arg(&project)
-        .arg("--tools-dir")
-        .arg(&tools);
-    let built = built.run().await?;
-    assert_eq!(
-        (built.code, built.stderr.contains("warning")),
-        (Some(0), false),
-        "{built}"
-    );
-    let checked = berth(["check"])?.arg(&project).run().await?;
-    assert_eq!(checked.code, Some(0), "{checked}");
-    let host = Host::run(project).await?;
-    Ok((parent, host))
+    let command = berth(["build"])?.arg(parent.path().join("harbour"));
+    let built = command.arg("--tools-dir").arg(&tools).run().await?;
+    assert_eq!(built.code, Some(0), "{built}");
+    assert!(!built.stderr.contains("warning"), "{built}");
+    Ok(parent)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_project_builds_runs_and_does_what_its_readme_says() -> Result<()> {
-    let (parent, host) = new("full").await?;
+    let parent = new("full").await?;
+    let project = parent.path().join("harbour");
+    let checked = berth(["check"])?.arg(&project).run().await?;
+    assert_eq!(checked.code, Some(0), "{checked}");
+    let host = Host::run(project).await?;
     let client = host.client();
     let nothing = serde_json::json!({});
     assert_eq!(client.post("/visits", &nothing).await?.json()["visits"], 1);
@@ -196,13 +199,9 @@ async fn a_new_project_builds_runs_and_does_what_its_readme_says() -> Result<()>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_template_builds() -> Result<()> {
-    for (template, path, status) in [
-        ("http", "/visits", 200),
-        ("subscriber", "/messages/1", 404),
-        ("workflow", "/greetings/x", 404),
-    ] {
-        let (_parent, host) = new(template).await?;
-        assert_eq!(host.client().get(path).await?.status, status, "{template}");
+    for template in ["http", "subscriber", "workflow"] {
+        let parent = new(template).await?;
+        assert!(parent.path().join("harbour/harbour.wasm").is_file());
     }
     Ok(())
 }
