@@ -34,6 +34,7 @@ mod templates;
 mod tree;
 mod units;
 mod value;
+mod workflow;
 mod yaml;
 
 pub use access_control::{AccessControl, AccessRequest, Action, PeerIdentity, TrustDomainName};
@@ -59,3 +60,4 @@ pub use subscription::{BulkSettings, Rule, Subscription};
 pub use suggest::{did_you_mean, nearest};
 pub use templates::{TemplateContext, depends_on_app, expand_templates, uses_namespace};
 pub use units::{ByteSize, InvalidSize, Secret, is_truthy};
+pub use workflow::{StateRetention, WorkflowSettings};

@@ -11,7 +11,7 @@ use crate::{
     load::{LoadError, LoadedApp, Loader},
     platform::Platforms,
     run::Run,
-    workflow::Places,
+    workflow::{Places, Versions},
 };
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -48,6 +48,7 @@ pub struct Runtime {
     apps: ArcSwap<HashMap<Target, LoadedApp>>,
     pool: Arc<Semaphore>,
     places: Arc<Places>,
+    versions: Versions,
     instances: u32,
     draining: AtomicBool,
 }
@@ -77,6 +78,7 @@ impl Runtime {
         Ok(Arc::new(Self {
             loader,
             apps: ArcSwap::default(),
+            versions: Versions::default(),
             places: Places::new(options.instances, pool.clone()),
             pool,
             instances: options.instances,
@@ -125,6 +127,10 @@ impl Runtime {
     /// Sets who is asked to give up workflow instances that only wait, and how many, when others need their places.
     pub fn on_shortage(&self, release: impl Fn(usize) + Send + Sync + 'static) {
         self.places.on_shortage(release);
+    }
+
+    pub(crate) fn versions(&self) -> &Versions {
+        &self.versions
     }
 
     pub(crate) fn places(&self) -> &Arc<Places> {
