@@ -1,6 +1,8 @@
 //! What can be typed.
 
-use crate::commands::{apps, ca, check, components, dlq, invoke, publish, run, topics, workflow};
+use crate::commands::{
+    apps, build, ca, check, components, dlq, invoke, new, publish, run, topics, workflow,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -29,6 +31,10 @@ pub enum Command {
     Run(Box<run::Args>),
     /// Check documents and guests, and report everything that is wrong at once
     Check(check::Args),
+    /// Make a new project
+    New(new::Args),
+    /// Build the guest of a project
+    Build(build::Args),
     /// List the apps of a running host
     Apps(apps::Args),
     /// List the backends of a running host and whether each answers

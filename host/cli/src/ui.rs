@@ -26,6 +26,12 @@ pub fn error(text: &str) {
     error_lines(&format!("{label} {text}"));
 }
 
+/// Writes `warning: ...`.
+pub fn warning(text: &str) {
+    let label = paint_error("warning:", Style::new().yellow().bold());
+    error_lines(&format!("{label} {text}"));
+}
+
 /// Writes a remark that is no result.
 pub fn note(text: &str) {
     error_lines(text);

@@ -29,6 +29,7 @@ const WITHOUT_WASMTIME: &[&str] = &[
     "berth-drivers",
     "berth-mesh",
     "berth-workflow",
+    "berth-toolchains",
 ];
 
 /// Checks every rule.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Folders below sources that tools write into.
-const GENERATED: [&str; 3] = ["target", "node_modules", "__pycache__"];
+const GENERATED: [&str; 4] = ["target", "node_modules", "__pycache__", ".berth"];
 
 /// Whether `output` exists and nothing in `inputs`, files or folders, was changed after it.
 pub fn is_fresh(output: &Path, inputs: &[PathBuf]) -> Result<bool> {

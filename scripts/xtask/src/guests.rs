@@ -1,7 +1,7 @@
 //! `cargo xtask guests`: which guests there are, and what each is built from.
 
 use crate::component::{self, Expectation};
-use crate::toolchain::{c, javascript, python, rust, wat};
+use crate::toolchain::{c, javascript, project, python, rust, wat};
 use crate::{freshness, repository};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -40,6 +40,12 @@ enum Recipe {
     Wat {
         source: &'static str,
     },
+    /// A project as its author would build it: `berth build`.
+    Project {
+        folder: &'static str,
+        /// Where the guest goes, if not to the others.
+        output: Option<&'static str>,
+    },
 }
 
 struct Guest {
@@ -50,6 +56,8 @@ struct Guest {
 }
 
 const HTTP: &str = "wasi:http/incoming-handler@0.2.12";
+// The version that the JavaScript engine imports.
+const HTTP_JS: &str = "wasi:http/incoming-handler@0.2.10";
 const HTTP_P3: &str = "wasi:http/handler@0.3.0";
 const SUBSCRIBER: &str = "berth:pubsub/subscriber@0.1.0";
 const SUBSCRIPTIONS: &str = "berth:pubsub/subscriptions@0.1.0";
@@ -108,6 +116,14 @@ const C: Recipe = Recipe::C {
 const JAVASCRIPT: Recipe = Recipe::JavaScript {
     folder: "tests/guests/contract/js",
 };
+const SDK_TYPESCRIPT: Recipe = Recipe::Project {
+    folder: "tests/guests/sdk-typescript",
+    output: None,
+};
+const SHOP_TYPESCRIPT: Recipe = Recipe::Project {
+    folder: "guest-examples/shop-typescript",
+    output: Some("guest-examples/shop-typescript/apps"),
+};
 const PYTHON: Recipe = Recipe::Python {
     folder: "tests/guests/contract/python",
 };
@@ -134,6 +150,12 @@ const GUESTS: &[Guest] = &[
     test("probe", RUST, &[HTTP]),
     test("worker", RUST, &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     test("bench", RUST, &[HTTP, SUBSCRIBER]),
+    test(
+        "sdk-typescript",
+        SDK_TYPESCRIPT,
+        &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
+    ),
+    test("order-service", SHOP_TYPESCRIPT, &[HTTP_JS, WORKFLOWS]),
 ];
 
 impl Group {
@@ -145,8 +167,15 @@ impl Group {
 impl Guest {
     /// The shop's guests lie beside the App documents that name them.
     fn output(&self) -> PathBuf {
-        let folder = match self.group {
-            Group::Shop => repository::path(SHOP).join("apps"),
+        let folder = match (self.group, &self.recipe) {
+            (
+                _,
+                Recipe::Project {
+                    output: Some(folder),
+                    ..
+                },
+            ) => repository::path(folder),
+            (Group::Shop, _) => repository::path(SHOP).join("apps"),
             _ => repository::guests(),
         };
         folder.join(format!("{}.wasm", self.name))
@@ -170,11 +199,13 @@ impl Guest {
             Recipe::C { folder } | Recipe::JavaScript { folder } | Recipe::Python { folder } => {
                 folder
             }
-            Recipe::Wat { source } => source,
+            Recipe::Wat { source } | Recipe::Project { folder: source, .. } => source,
         };
-        [source, "wit/berth.wit", "wit/deps"]
-            .map(repository::path)
-            .into()
+        let mut inputs = vec![source, "wit/berth.wit", "wit/deps"];
+        if matches!(self.recipe, Recipe::Project { .. }) {
+            inputs.push("wit/sdk");
+        }
+        inputs.into_iter().map(repository::path).collect()
     }
 
     fn is_stale(&self) -> Result<bool> {
@@ -226,6 +257,7 @@ fn build_alone(guest: &Guest) -> Result<()> {
         Recipe::JavaScript { folder } => javascript::build(&repository::path(folder), &draft)?,
         Recipe::Python { folder } => python::build(&repository::path(folder), &draft)?,
         Recipe::Wat { source } => wat::build(&repository::path(source), &draft)?,
+        Recipe::Project { folder, .. } => project::build(&repository::path(folder), &draft)?,
     }
     report(guest.name, started);
     Ok(())

@@ -1,18 +1,19 @@
 //! `cargo xtask setup`: the tools, each made ready once.
 
-use crate::toolchain::{c, javascript, native, nextest, python, rust, sdks, servers};
+use crate::toolchain::{c, javascript, native, nextest, project, python, rust, sdks, servers};
 use anyhow::{Context, Result};
 use std::time::Instant;
 
 /// Makes one tool ready and says which.
 type Step = (&'static str, fn() -> Result<String>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("build", native::ensure),
     ("Rust for Wasm", rust::describe),
     ("C for Wasm", c::ensure),
     ("JavaScript for Wasm", javascript::ensure),
     ("Python for Wasm", python::ensure),
+    ("berth build", project::ensure),
     ("Dapr's SDKs", sdks::ensure),
     ("test runner", nextest::ensure),
     ("servers", servers::ensure_all),

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: every check, in the order in which they fail soonest.
 
-use crate::{check_repo, command, guests, repository, setup};
+use crate::{check_repo, command, guests, repository, setup, toolchain::project};
 use anyhow::{Context, Result};
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -52,6 +54,7 @@ pub fn run(soak: bool, nextest: &[String]) -> Result<()> {
     })?;
     timetable.step("tests", || tests(soak, nextest))?;
     timetable.step("tests of the shop", shop)?;
+    timetable.step("tests of the SDKs", sdks)?;
     timetable.step("documentation", || {
         command::run(
             repository::cargo()
@@ -97,6 +100,40 @@ fn shop() -> Result<()> {
         .args(["nextest", "run", "--workspace", "--target-dir"])
         .arg(repository::path("target/guest-build"));
     command::run(&mut nextest)
+}
+
+/// The JavaScript SDK and what is built on it, with a host made of fakes.
+fn sdks() -> Result<()> {
+    let mut node = Command::new("node");
+    node.current_dir(repository::root())
+        .env("BERTH_TOOLS", project::tools())
+        .args([
+            "--import",
+            "./wit/sdk/javascript/test/support/register.mjs",
+            "--test",
+        ]);
+    for folder in [
+        "wit/sdk/javascript/test",
+        "guest-examples/shop-typescript/test",
+    ] {
+        node.args(javascript_tests(folder)?);
+    }
+    command::run(&mut node)
+}
+
+fn javascript_tests(folder: &str) -> Result<Vec<PathBuf>> {
+    let folder = repository::path(folder);
+    let entries = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
+    let mut tests = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.ends_with(".test.js") || name.ends_with(".test.ts") {
+            tests.push(path);
+        }
+    }
+    tests.sort();
+    Ok(tests)
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {

@@ -1,11 +1,13 @@
 //! One file per command: its flags and what it does.
 
 pub mod apps;
+pub mod build;
 pub mod ca;
 pub mod check;
 pub mod components;
 pub mod dlq;
 pub mod invoke;
+pub mod new;
 mod payload;
 pub mod publish;
 pub mod run;
@@ -24,6 +26,8 @@ pub fn execute(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Run(args) => run::execute(*args),
         Command::Check(args) => check::execute(&args),
+        Command::New(args) => new::execute(&args),
+        Command::Build(args) => build::execute(&args),
         Command::Apps(args) => ask(apps::execute(&args)),
         Command::Components(args) => ask(components::execute(&args)),
         Command::Invoke(args) => ask(invoke::execute(&args)),

@@ -6,6 +6,7 @@ mod debian;
 pub mod javascript;
 pub mod native;
 pub mod nextest;
+pub mod project;
 pub mod python;
 pub mod rust;
 pub mod sdks;

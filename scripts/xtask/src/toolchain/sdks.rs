@@ -7,34 +7,37 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-const TYPESCRIPT: [&str; 4] = [
-    "package.json",
-    "package-lock.json",
-    "tsconfig.json",
-    "client.ts",
+const TYPESCRIPT: [&str; 5] = [
+    "tests/sdk/typescript/package.json",
+    "tests/sdk/typescript/package-lock.json",
+    "tests/sdk/typescript/tsconfig.json",
+    "tests/sdk/typescript/client.ts",
+    // A program that runs as a guest, too: the official SDK's types must accept it.
+    "tests/guests/sdk-typescript/src/official.ts",
 ];
 
-/// Installs both and compiles the program in TypeScript.
+/// Installs both and compiles the programs in TypeScript.
 pub fn ensure() -> Result<String> {
     Ok(format!("{}, {}", typescript()?, python()?))
 }
 
 fn typescript() -> Result<String> {
-    let sources = repository::path("tests/sdk/typescript");
     let folder = repository::tools().join("sdk-typescript");
-    let files = TYPESCRIPT.map(|file| sources.join(file));
+    let files = TYPESCRIPT.map(repository::path);
     let stamp = Stamp::new(&folder, &files)?;
     if !stamp.is_current() {
         stamp.clear()?;
-        for (file, from) in TYPESCRIPT.iter().zip(&files) {
-            fs::copy(from, folder.join(file)).with_context(|| format!("copying {file}"))?;
+        for file in &files {
+            let name = file.file_name().unwrap_or_default();
+            fs::copy(file, folder.join(name))
+                .with_context(|| format!("copying {}", file.display()))?;
         }
         javascript::install(&folder)?;
         let mut compile = Command::new("node");
         compile
             .current_dir(&folder)
             .args(["node_modules/typescript/bin/tsc", "--project", "."]);
-        command::run_quietly(&mut compile).context("compiling client.ts")?;
+        command::run_quietly(&mut compile).context("compiling client.ts and official.ts")?;
         stamp.write()?;
     }
     let package: serde_json::Value = serde_json::from_str(&fs::read_to_string(&files[0])?)?;

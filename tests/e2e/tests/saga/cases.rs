@@ -1,7 +1,7 @@
 //! The shop's saga: it compensates for a failure at every step, and survives its host.
 
 use anyhow::{Context, Result, ensure};
-use berth_e2e::{Client, Host, eventually, order, start_shop, timely};
+use berth_e2e::{Client, Host, eventually, order, timely};
 use futures::{StreamExt, TryStreamExt, stream};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use reqwest::Method;
@@ -55,9 +55,7 @@ fn large(id: &str, customer: &str, sku: &str) -> Value {
     order
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_order_goes_through_and_the_same_order_is_the_same_saga() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn an_order_goes_through_and_the_same_order_is_the_same_saga(host: Host) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 10).await?;
     let order = order("one", "ada", "tea", 2);
@@ -88,9 +86,7 @@ async fn an_order_goes_through_and_the_same_order_is_the_same_saga() -> Result<(
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failure_at_any_step_is_compensated_in_reverse_order() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn a_failure_at_any_step_is_compensated_in_reverse_order(host: Host) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 10).await?;
     for (id, customer, qty, error, done) in [
@@ -120,9 +116,7 @@ async fn a_failure_at_any_step_is_compensated_in_reverse_order() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_canceled_saga_undoes_what_it_did() -> Result<()> {
-    let host = start_shop().await?;
+pub async fn a_canceled_saga_undoes_what_it_did(host: Host) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 10).await?;
     start(shop, &large("big", "ada", "tea")).await?;
@@ -139,14 +133,12 @@ async fn a_canceled_saga_undoes_what_it_did() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sagas_survive_their_host_at_every_step() -> Result<()> {
+pub async fn sagas_survive_their_host_at_every_step(mut host: Host) -> Result<()> {
     const SAGAS: usize = 60;
     const KILLS: usize = 6;
     let seed = rand::random();
     eprintln!("seed {seed}");
     let mut random = SmallRng::seed_from_u64(seed);
-    let mut host = start_shop().await?;
     stock(host.client(), "tea", 1_000).await?;
     let customer = |number: usize| ["ada", "broke", "moved", "ada"][number % 4];
     let starting = stream::iter(0..SAGAS).map(|number| {

@@ -1,0 +1,63 @@
+//! Lists the files that the binary carries with it: the SDKs, the WIT packages, the templates of projects.
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// Folder below the repository's root, and what is left out of it.
+const FOLDERS: [(&str, &[&str]); 3] = [
+    ("wit/sdk/javascript", &["test", "node_modules"]),
+    ("wit/deps", &[]),
+    ("host/toolchains/templates", &[]),
+];
+/// Single files besides.
+const FILES: [&str; 2] = ["wit/berth.wit", "scripts/guest-toolchain.sh"];
+
+fn main() -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = root.canonicalize()?;
+    let mut files: Vec<PathBuf> = FILES.iter().map(PathBuf::from).collect();
+    for (folder, without) in FOLDERS {
+        println!("cargo::rerun-if-changed={}", root.join(folder).display());
+        collect(&root, Path::new(folder), without, &mut files)?;
+    }
+    files.sort();
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
+    let mut list = fs::File::create(out.join("files.rs"))?;
+    writeln!(list, "&[")?;
+    for file in files {
+        let path = root.join(&file);
+        println!("cargo::rerun-if-changed={}", path.display());
+        writeln!(
+            list,
+            "({:?}, include_str!({:?})),",
+            file.display().to_string(),
+            path.display().to_string()
+        )?;
+    }
+    writeln!(list, "]")
+}
+
+fn collect(
+    root: &Path,
+    folder: &Path,
+    without: &[&str],
+    files: &mut Vec<PathBuf>,
+) -> io::Result<()> {
+    for entry in fs::read_dir(root.join(folder))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if without.iter().any(|one| name == *one) {
+            continue;
+        }
+        let path = folder.join(&name);
+        if entry.file_type()?.is_dir() {
+            collect(root, &path, without, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! The files that the binary brings with it: the SDKs, the WIT packages, the script that finds a Rust toolchain.
+
+use anyhow::{Context, Result};
+use std::{
+    collections::hash_map::DefaultHasher,
+    fs,
+    hash::{Hash, Hasher},
+    path::Path,
+};
+
+/// Path below the repository's root, and content.
+const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
+
+/// The content of one file.
+pub fn file(path: &str) -> &'static str {
+    FILES
+        .iter()
+        .find(|(name, _)| *name == path)
+        .map_or("", |(_, content)| content)
+}
+
+/// A number that changes when any of the files does.
+pub fn version() -> String {
+    let mut hasher = DefaultHasher::new();
+    FILES.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// Writes the files below `from` into a folder, each through `edit`.
+pub fn unpack(from: &str, to: &Path, edit: impl Fn(&str) -> String) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to).with_context(|| format!("removing {}", to.display()))?;
+    }
+    for (name, content) in FILES {
+        let Some(relative) = name
+            .strip_prefix(from)
+            .and_then(|rest| rest.strip_prefix('/'))
+        else {
+            continue;
+        };
+        let path = to.join(relative);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
+        }
+        fs::write(&path, edit(content)).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_builds_need_is_carried() {
+        for name in [
+            "wit/sdk/javascript/src/index.js",
+            "wit/sdk/javascript/build/build.mjs",
+            "wit/sdk/javascript/build/package-lock.json",
+            "wit/sdk/javascript/types/index.d.ts",
+            "wit/deps/berth-workflow/workflow.wit",
+            "wit/berth.wit",
+            "scripts/guest-toolchain.sh",
+        ] {
+            assert!(!file(name).is_empty(), "{name}");
+        }
+        let tests = FILES.iter().filter(|(name, _)| name.contains("/test/"));
+        assert_eq!(
+            tests.count(),
+            0,
+            "tests of an SDK are of no use to a project"
+        );
+    }
+}

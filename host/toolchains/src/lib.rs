@@ -1,0 +1,85 @@
+//! Builds guests: each language with its own tools, which are installed into the project where that is possible.
+//!
+//! - `project`: which language a folder is written in, and what its manifest says of the guest.
+//! - `javascript`, `python`, `rust`: one file per language.
+//! - `new`: new projects, from templates.
+//! - `carried`: the SDKs and WIT packages that the binary brings with it.
+//! - `stamp`: what a guest was made from, so that nothing is built twice.
+//! - `tool`: running a tool, and saying what is missing.
+
+mod carried;
+mod error;
+mod javascript;
+mod new;
+mod project;
+mod python;
+mod rust;
+mod stamp;
+mod tool;
+
+pub use error::Error;
+pub use new::{Template, create};
+pub use project::Language;
+
+use project::Project;
+use std::path::{Path, PathBuf};
+
+/// Where tools and everything between source and guest go, in the project.
+const WORK: &str = ".berth";
+
+/// What is to be built.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The folder of the project.
+    pub project: PathBuf,
+    /// Its language, where the folder does not say.
+    pub language: Option<Language>,
+    /// Where the guest goes; absent: as the project's manifest says, else `<name>.wasm` in the folder.
+    pub output: Option<PathBuf>,
+    /// Where toolchains are installed; absent: in the project.
+    pub tools: Option<PathBuf>,
+    /// Whether the tools shall write in colour.
+    pub colours: bool,
+    /// Build even if nothing has changed.
+    pub force: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// The guest.
+    pub output: PathBuf,
+    /// Its language.
+    pub language: Language,
+    /// Nothing had changed since it was built.
+    pub unchanged: bool,
+    /// What the program should be told of: it does something that a guest cannot do.
+    pub warnings: Vec<String>,
+    /// What the guest offers, one line each, where the toolchain tells.
+    pub offers: Vec<String>,
+}
+
+/// Builds a guest. `say` is told of steps that take long.
+///
+/// # Errors
+/// A tool is missing, or the program does not compile: its compiler has then said why.
+pub fn build(request: &Request, say: &dyn Fn(&str)) -> Result<Built, Error> {
+    let project = Project::open(request)?;
+    match project.language {
+        Language::JavaScript => javascript::build(&project, say),
+        Language::Rust => rust::build(&project, say),
+        Language::Python => python::build(&project, say),
+    }
+}
+
+/// Installs what building a language needs into a folder, which several projects may share.
+///
+/// # Errors
+/// Something is missing that cannot be installed there.
+pub fn install(language: Language, tools: &Path, say: &dyn Fn(&str)) -> Result<(), Error> {
+    match language {
+        Language::JavaScript => javascript::install_tools(tools, say).map(drop),
+        Language::Rust => rust::cargo(tools, say).map(drop),
+        Language::Python => python::install_tools(tools, say).map(drop),
+    }
+}

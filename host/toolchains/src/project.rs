@@ -1,0 +1,275 @@
+//! Which language a folder is written in, and what its manifest says of the guest.
+
+use crate::{Error, Request, WORK};
+use anyhow::Context;
+use serde::Deserialize;
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+/// A language with a toolchain that makes components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// JavaScript and TypeScript: `package.json`.
+    JavaScript,
+    /// Rust: `Cargo.toml`.
+    Rust,
+    /// Python: `pyproject.toml`.
+    Python,
+}
+
+impl Language {
+    const ALL: [Self; 3] = [Self::JavaScript, Self::Rust, Self::Python];
+
+    /// The file that describes a project.
+    #[must_use]
+    pub fn manifest(self) -> &'static str {
+        match self {
+            Self::JavaScript => "package.json",
+            Self::Rust => "Cargo.toml",
+            Self::Python => "pyproject.toml",
+        }
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::JavaScript => "JavaScript",
+            Self::Rust => "Rust",
+            Self::Python => "Python",
+        })
+    }
+}
+
+/// What a manifest says of the guest: `"berth": {...}` in package.json, `[package.metadata.berth]` in Cargo.toml,
+/// `[tool.berth]` in pyproject.toml.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The module with which the program begins: a file, in Python a module.
+    pub entry: Option<String>,
+    /// Where the guest goes, from the folder of the manifest.
+    pub output: Option<PathBuf>,
+    /// The WIT world, of Python.
+    pub world: Option<String>,
+}
+
+/// A folder that holds a guest's source.
+#[derive(Debug)]
+pub struct Project {
+    pub language: Language,
+    /// Absolute.
+    pub folder: PathBuf,
+    pub name: String,
+    pub settings: Settings,
+    /// Absolute path of the guest.
+    pub output: PathBuf,
+    pub tools: PathBuf,
+    pub colours: bool,
+    pub force: bool,
+}
+
+impl Project {
+    /// Looks at the folder.
+    pub fn open(request: &Request) -> Result<Self, Error> {
+        let folder = fs::canonicalize(&request.project).map_err(|error| {
+            Error::wrong(
+                format!("no project in {}: {error}", request.project.display()),
+                "name the folder of a project: berth build DIR",
+            )
+        })?;
+        let language = match request.language {
+            Some(language) => language,
+            None => detect(&folder)?,
+        };
+        let (name, settings) = manifest(&folder, language)?;
+        let output = match &request.output {
+            Some(output) => std::path::absolute(output).context("making the output absolute")?,
+            None => folder.join(
+                settings
+                    .output
+                    .clone()
+                    .unwrap_or_else(|| PathBuf::from(format!("{name}.wasm"))),
+            ),
+        };
+        let tools = match &request.tools {
+            Some(tools) => std::path::absolute(tools).context("making the tools' path absolute")?,
+            None => folder.join(WORK).join("tools"),
+        };
+        Ok(Self {
+            language,
+            name,
+            settings,
+            output,
+            tools,
+            colours: request.colours,
+            force: request.force,
+            folder,
+        })
+    }
+
+    /// A folder for what lies between source and guest.
+    pub fn work(&self) -> PathBuf {
+        self.folder.join(WORK).join("build")
+    }
+}
+
+fn detect(folder: &Path) -> Result<Language, Error> {
+    let found: Vec<_> = Language::ALL
+        .into_iter()
+        .filter(|language| folder.join(language.manifest()).is_file())
+        .collect();
+    match found.as_slice() {
+        [language] => Ok(*language),
+        [] => Err(Error::wrong(
+            format!("no project in {}", folder.display()),
+            "a project has a package.json (JavaScript, TypeScript), a Cargo.toml (Rust) or a pyproject.toml (Python)",
+        )),
+        [first, second, ..] => Err(Error::wrong(
+            format!(
+                "{} has a {} and a {}",
+                folder.display(),
+                first.manifest(),
+                second.manifest()
+            ),
+            "say which it is: --lang js|rust|python",
+        )),
+    }
+}
+
+fn manifest(folder: &Path, language: Language) -> Result<(String, Settings), Error> {
+    let path = folder.join(language.manifest());
+    let text = fs::read_to_string(&path).map_err(|error| {
+        Error::wrong(
+            format!("no {}: {error}", path.display()),
+            format!("a {language} project has one"),
+        )
+    })?;
+    let read = match language {
+        Language::JavaScript => package_json(&text),
+        Language::Rust => toml::from_str(&text)
+            .map_err(Into::into)
+            .and_then(cargo_toml),
+        Language::Python => toml::from_str(&text)
+            .map_err(Into::into)
+            .and_then(pyproject_toml),
+    };
+    let (name, settings) = read.map_err(|error: anyhow::Error| {
+        Error::wrong(
+            format!("{}: {error:#}", path.display()),
+            "the settings of berth are `entry`, `output` and `world`",
+        )
+    })?;
+    let of_folder = || {
+        folder
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let name = name
+        .or_else(of_folder)
+        .unwrap_or_else(|| "guest".to_owned());
+    Ok((name, settings))
+}
+
+fn package_json(text: &str) -> anyhow::Result<(Option<String>, Settings)> {
+    #[derive(Deserialize)]
+    struct Package {
+        name: Option<String>,
+        #[serde(default)]
+        berth: Settings,
+    }
+    let package: Package = serde_json::from_str(text)?;
+    // `@scope/name` is a folder and a file elsewhere.
+    let name = package
+        .name
+        .map(|name| name.rsplit('/').next().unwrap_or_default().to_owned());
+    Ok((name, package.berth))
+}
+
+fn cargo_toml(manifest: toml::Table) -> anyhow::Result<(Option<String>, Settings)> {
+    let package = manifest.get("package");
+    let name = package.and_then(|package| package.get("name")?.as_str());
+    let settings = package.and_then(|package| package.get("metadata")?.get("berth"));
+    Ok((name.map(str::to_owned), settings_of(settings)?))
+}
+
+fn pyproject_toml(manifest: toml::Table) -> anyhow::Result<(Option<String>, Settings)> {
+    let name = manifest
+        .get("project")
+        .and_then(|project| project.get("name")?.as_str());
+    let settings = manifest.get("tool").and_then(|tool| tool.get("berth"));
+    Ok((name.map(str::to_owned), settings_of(settings)?))
+}
+
+fn settings_of(table: Option<&toml::Value>) -> anyhow::Result<Settings> {
+    match table {
+        Some(table) => Ok(table.clone().try_into()?),
+        None => Ok(Settings::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Project, Error>) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            fs::write(folder.path().join(name), content).unwrap();
+        }
+        let request = Request {
+            project: folder.path().to_owned(),
+            language: None,
+            output: None,
+            tools: None,
+            colours: false,
+            force: false,
+        };
+        let project = Project::open(&request);
+        (folder, project)
+    }
+
+    #[test]
+    fn a_manifest_says_language_name_and_output() {
+        let cases = [
+            ("package.json", r#"{"name": "@shop/orders"}"#, "orders.wasm"),
+            (
+                "package.json",
+                r#"{"name": "x", "berth": {"output": "out/y.wasm"}}"#,
+                "out/y.wasm",
+            ),
+            ("Cargo.toml", "[package]\nname = 'orders'\n", "orders.wasm"),
+            (
+                "pyproject.toml",
+                "[project]\nname = 'a'\n[tool.berth]\noutput = 'b.wasm'\n",
+                "b.wasm",
+            ),
+        ];
+        for (manifest, content, output) in cases {
+            let (_folder, project) = open(&[(manifest, content)]);
+            let project = project.unwrap();
+            assert_eq!(project.language.manifest(), manifest);
+            assert_eq!(project.output, project.folder.join(output), "{content}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_project_or_two_is_refused_with_what_to_do() {
+        let (_folder, none) = open(&[("app.rs", "")]);
+        assert!(matches!(none, Err(Error::Wrong { hint, .. }) if hint.contains("package.json")));
+        let (_folder, two) = open(&[("package.json", "{}"), ("Cargo.toml", "")]);
+        assert!(matches!(two, Err(Error::Wrong { hint, .. }) if hint.contains("--lang")));
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_named_with_its_file() {
+        let (_folder, wrong) = open(&[("package.json", r#"{"berth": {"entri": "x.ts"}}"#)]);
+        let message = wrong.unwrap_err().to_string();
+        assert!(
+            message.contains("package.json") && message.contains("entri"),
+            "{message}"
+        );
+    }
+}

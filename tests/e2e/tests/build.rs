@@ -1,0 +1,207 @@
+//! `berth build`: projects become guests, and what is wrong with them is said.
+
+use anyhow::Result;
+use berth_e2e::{Finished, Folder, Host, berth, eventually, repository};
+use reqwest::Method;
+use std::{fs, time::Duration};
+
+/// A guest with an engine in it is compiled meanwhile, beside other tests.
+const SWAP_BOUND: Duration = Duration::from_secs(300);
+
+/// Runs `berth build` in a project, with the toolchains of `cargo xtask setup`.
+async fn build(project: &Folder) -> Result<Finished> {
+    let tools = repository().join("target/tools/berth");
+    let command = berth(["build"])?.arg(project.path()).arg("--tools-dir");
+    command.arg(&tools).arg("--output").arg("json").run().await
+}
+
+fn hello(greeting: &str) -> String {
+    format!(
+        "export default {{ fetch: async (request: Request): Promise<Response> => new Response({greeting:?}) }};\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_in_typescript_becomes_a_guest_and_is_built_again_when_it_changes() -> Result<()>
+{
+    let project = Folder::new()?;
+    project.write("package.json", r#"{"name": "hello"}"#)?;
+    project.write("src/app.ts", hello("one"))?;
+    let first = build(&project).await?.json();
+    assert_eq!(first["unchanged"], false, "{first}");
+    assert_eq!(first["offers"], serde_json::json!(["fetch"]), "{first}");
+    let again = build(&project).await?.json();
+    assert_eq!(again["unchanged"], true, "{again}");
+
+    let host = Host::run(project.path().join("hello.wasm")).await?;
+    assert_eq!(host.client().get("/any").await?.text(), "one");
+    // What does not compile leaves the guest as it is.
+    project.write("src/app.ts", "export default { fetch: () => 1 + };\n")?;
+    let broken = build(&project).await?;
+    assert_eq!(broken.code, Some(2), "{broken}");
+    project.write("src/app.ts", hello("two"))?;
+    let rebuilt = build(&project).await?;
+    assert_eq!(rebuilt.code, Some(0), "{rebuilt}");
+    // The host compiles it first, which takes its time without optimisation.
+    eventually("the new guest", SWAP_BOUND, async || {
+        let answer = host.client().get("/any").await;
+        let text = answer.map_err(|error| format!("{error:#}"))?.text();
+        if text == "two" { Ok(()) } else { Err(text) }
+    })
+    .await?;
+    let head = host.client().request(Method::HEAD, "/any");
+    assert_eq!(berth_e2e::Answer::to(head).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_with_its_place() -> Result<()> {
+    let cases = [
+        (
+            "const n: number = \"x\";\nexport default { fetch: () => n };\n",
+            "app.ts(1,7): error TS2322",
+        ),
+        (
+            "import { readFileSync } from \"node:fs\";\nexport default { fetch: () => new Response(readFileSync(\"x\")) };\n",
+            "a module of Node.js",
+        ),
+        (
+            "import { DaprClient } from \"@dapr/dapr\";\nnew DaprClient();\n",
+            "offers nothing",
+        ),
+        (
+            "throw new Error(\"at the top\");\nexport default { fetch: () => new Response() };\n",
+            "at the top",
+        ),
+    ];
+    for (program, said) in cases {
+        let project = Folder::new()?;
+        project.write("package.json", r#"{"name": "wrong"}"#)?;
+        project.write("src/app.ts", program)?;
+        let refused = build(&project).await?;
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(
+            refused.stderr.contains(said),
+            "`{said}` is not in: {refused}"
+        );
+        assert!(!project.path().join("wrong.wasm").exists(), "half a guest");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_without_a_project_is_refused() -> Result<()> {
+    let project = Folder::new()?;
+    let refused = build(&project).await?;
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.stderr.contains("package.json"), "{refused}");
+    assert_eq!(fs::read_dir(project.path())?.count(), 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_cannot_do_at_its_start_is_a_warning() -> Result<()> {
+    let project = Folder::new()?;
+    project.write("package.json", r#"{"name": "early"}"#)?;
+    let program = "import { DaprClient } from \"@dapr/dapr\";\nnew DaprClient().state.get(\"statestore\", process.env.KEY ?? \"k\");\n\
+                   export default { fetch: async () => new Response() };\n";
+    project.write("src/app.ts", program)?;
+    let built = build(&project).await?.json();
+    let warnings = built["warnings"].to_string();
+    assert!(
+        warnings.contains("state.get from statestore") && warnings.contains("process.env.KEY"),
+        "{warnings}"
+    );
+    // Nothing has changed, and they are still true.
+    assert_eq!(
+        build(&project).await?.json()["warnings"].to_string(),
+        warnings
+    );
+    Ok(())
+}
+
+/// A new project of a template, built without a warning.
+async fn new(template: &str) -> Result<Folder> {
+    let parent = Folder::new()?;
+    let command = berth([
+        "new",
+        "harbour",
+        "--lang",
+        "ts",
+        "--template",
+        template,
+        "--dir",
+    ])?;
+    let made = command.arg(parent.path()).run().await?;
+    assert_eq!(made.code, Some(0), "{made}");
+    let tools = repository().join("target/tools/berth");
+    let command = berth(["build"])?.arg(parent.path().join("harbour"));
+    let built = command.arg("--tools-dir").arg(&tools).run().await?;
+    assert_eq!(built.code, Some(0), "{built}");
+    assert!(!built.stderr.contains("warning"), "{built}");
+    Ok(parent)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_project_builds_runs_and_does_what_its_readme_says() -> Result<()> {
+    let parent = new("full").await?;
+    let project = parent.path().join("harbour");
+    let checked = berth(["check"])?.arg(&project).run().await?;
+    assert_eq!(checked.code, Some(0), "{checked}");
+    let host = Host::run(project).await?;
+    let client = host.client();
+    let nothing = serde_json::json!({});
+    assert_eq!(client.post("/visits", &nothing).await?.json()["visits"], 1);
+    assert_eq!(client.post("/visits", &nothing).await?.json()["visits"], 2);
+    assert_eq!(client.get("/visits").await?.json()["visits"], 2);
+
+    assert_eq!(client.get("/messages/1").await?.status, 404);
+    let publish = [
+        "publish",
+        "-i",
+        "harbour",
+        "-p",
+        "pubsub",
+        "-t",
+        "messages",
+        "-d",
+        r#"{"id": "1"}"#,
+    ];
+    let published = host.berth(publish)?.run().await?;
+    assert_eq!(published.code, Some(0), "{published}");
+    client
+        .get_until("/messages/1", |answer| answer.status == 200)
+        .await?;
+
+    let greeted = client
+        .post("/greetings", &serde_json::json!({ "name": "Ada" }))
+        .await?
+        .json();
+    let path = format!("/greetings/{}", greeted["id"].as_str().unwrap_or_default());
+    let hi = serde_json::json!({ "text": "hi" });
+    assert_eq!(
+        client.post(&format!("{path}/answer"), &hi).await?.status,
+        200
+    );
+    let ended = client
+        .get_until(&path, |answer| answer.json()["state"] == "COMPLETED")
+        .await?;
+    assert_eq!(ended.json()["output"]["said"], "Thank you for \"hi\"");
+
+    let again = berth(["new", "harbour", "--lang", "ts", "--dir"])?
+        .arg(parent.path())
+        .run()
+        .await?;
+    assert_eq!(again.code, Some(2), "{again}");
+    assert!(again.stderr.contains("is not empty"), "{again}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_template_builds() -> Result<()> {
+    for template in ["http", "subscriber", "workflow"] {
+        let parent = new(template).await?;
+        assert!(parent.path().join("harbour/harbour.wasm").is_file());
+    }
+    Ok(())
+}

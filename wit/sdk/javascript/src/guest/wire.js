@@ -1,0 +1,80 @@
+// Requests and responses over the streams of wasi:http.
+//
+// The engine's own `fetch` event would do this, but only once in the life of an instance; and instances are reused.
+
+import { Fields, IncomingBody, OutgoingBody, OutgoingResponse, ResponseOutparam } from 'wasi:http/types@0.2.10';
+import { textOfBytes } from '../payload.js';
+
+const READ_SIZE = 65536n;
+// blockingWriteAndFlush takes no more at once.
+const MAX_WRITE = 4096;
+
+const drop = (resource) => resource[Symbol.dispose]();
+
+/** A request: `verb`, `path` with its query, `headers` as pairs in lower case, `body` as bytes. */
+export function readRequest(request) {
+  const fields = request.headers();
+  const headers = fields.entries().map(([name, value]) => [name.toLowerCase(), textOfBytes(value)]);
+  drop(fields);
+  const method = request.method();
+  return {
+    verb: method.tag === 'other' ? method.val : method.tag.toUpperCase(),
+    path: request.pathWithQuery() ?? '/',
+    authority: request.authority() ?? 'localhost',
+    headers,
+    body: readBody(request),
+  };
+}
+
+function readBody(request) {
+  const body = request.consume();
+  const stream = body.stream();
+  const chunks = [];
+  try {
+    for (;;) chunks.push(stream.blockingRead(READ_SIZE));
+  } catch (error) {
+    if (error.payload?.tag !== 'closed') throw error;
+  }
+  drop(stream);
+  drop(IncomingBody.finish(body));
+  return chunks.length === 1 ? chunks[0] : joined(chunks);
+}
+
+function joined(chunks) {
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/** Answers with a status, headers as pairs, and a body: bytes, or a ReadableStream of bytes. */
+export async function sendResponse({ status, headers, body }, outparam) {
+  const encoder = new TextEncoder();
+  const response = new OutgoingResponse(Fields.fromList(headers.map(([name, value]) => [name, encoder.encode(value)])));
+  response.setStatusCode(status);
+  const outgoing = response.body();
+  ResponseOutparam.set(outparam, { tag: 'ok', val: response });
+  const stream = outgoing.write();
+  if (body instanceof Uint8Array) write(stream, body);
+  else if (body) for await (const chunk of chunksOf(body)) write(stream, chunk);
+  drop(stream);
+  OutgoingBody.finish(outgoing, undefined);
+}
+
+async function* chunksOf(body) {
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield value;
+  }
+}
+
+function write(stream, bytes) {
+  for (let start = 0; start < bytes.length; start += MAX_WRITE) {
+    stream.blockingWriteAndFlush(bytes.subarray(start, start + MAX_WRITE));
+  }
+}

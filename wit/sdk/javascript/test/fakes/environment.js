@@ -1,0 +1,5 @@
+// wasi:cli/environment.
+
+import { world } from './world.js';
+
+export const getEnvironment = () => world.environment;

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { DaprPubSubStatusEnum, DaprServer } from '@dapr/dapr';
+import { incomingHandler, useFetch } from '../src/guest/http.js';
+import { subscriber, subscriptions } from '../src/guest/messages.js';
+import { IncomingRequest } from './fakes/http.js';
+import { reset } from './fakes/world.js';
+
+beforeEach(reset);
+
+const server = new DaprServer({ serverPort: '3001' });
+const seen = [];
+let failing = true;
+
+await server.pubsub.subscribe('pubsub', 'orders', async (data, headers, event) => {
+  if (failing) throw new Error('deliver it again');
+  seen.push([data, headers.traceparent, event.id]);
+});
+await server.pubsub.subscribeWithOptions('pubsub', 'routed', {
+  route: { rules: [{ match: 'event.type == "a"', path: '/a' }], default: 'other' },
+  deadLetterTopic: 'routed-dlq',
+  deadLetterCallback: async () => DaprPubSubStatusEnum.DROP,
+  bulkSubscribe: { enabled: true },
+});
+server.pubsub.subscribeToRoute('pubsub', 'routed', 'a', async (data) => seen.push(['a', data]));
+server.pubsub.subscribeToRoute('pubsub', 'routed', { default: 'other' }, async () => DaprPubSubStatusEnum.RETRY);
+await server.invoker.listen('echo/:name', async (data) => data, { method: 'POST' });
+await server.invoker.listen('nothing', async () => undefined);
+await server.invoker.listen('teapot', async () => new Response('short and stout', { status: 418, headers: { 'x-tea': 'yes' } }));
+await server.invoker.listen('broken', async () => {
+  throw new Error('oops');
+});
+await server.start();
+useFetch({ default: { fetch: async (request) => new Response(`${request.method} ${request.url} ${await request.text()}`) } });
+
+const message = (topic, route, event = {}) => ({
+  pubsub: 'pubsub',
+  topic,
+  route,
+  attempt: 1,
+  metadata: [['partition', '3']],
+  event: {
+    id: 'e1', source: 's', eventType: 't', specVersion: '1.0', dataContentType: 'application/json',
+    data: new TextEncoder().encode('{"n":1}'), extensions: [['traceparent', '00-1']], ...event,
+  },
+});
+
+async function request(given) {
+  const outparam = {};
+  await incomingHandler.handle(new IncomingRequest(given), outparam);
+  const { response } = outparam;
+  assert.ok(response.outgoing.finished);
+  const headers = response.fields.list.map(([name, value]) => [name, new TextDecoder().decode(value)]);
+  return { status: response.status, headers, text: new TextDecoder().decode(Uint8Array.from(response.outgoing.written)) };
+}
+
+test('subscriptions are declared with their routes', () => {
+  const [orders, routed, letters] = subscriptions.declare();
+  assert.deepEqual([orders.topic, orders.defaultRoute, orders.rules], ['orders', 'default', []]);
+  assert.deepEqual([routed.rules, routed.defaultRoute], [[{ match: 'event.type == "a"', path: 'a' }], 'other']);
+  assert.deepEqual(routed.bulk, { enabled: true, maxMessagesCount: 100, maxAwaitDurationMs: 1000 });
+  assert.deepEqual([letters.topic, letters.defaultRoute], ['routed-dlq', 'deadletter']);
+});
+
+test('a handler that throws has its message again', async () => {
+  assert.equal(await subscriber.handle(message('orders', 'default')), 'retry');
+  failing = false;
+  assert.equal(await subscriber.handle(message('orders', 'default')), 'success');
+  assert.deepEqual(seen.pop(), [{ n: 1 }, '00-1', 'e1']);
+});
+
+test('the route of a document goes to the default handlers', async () => {
+  assert.equal(await subscriber.handle(message('orders', '/order-confirmed')), 'success');
+});
+
+test('a route chooses the handler, and its answer the outcome', async () => {
+  assert.equal(await subscriber.handle(message('routed', 'a', { dataContentType: 'text/plain' })), 'success');
+  assert.deepEqual(seen.pop(), ['a', '{"n":1}']);
+  assert.equal(await subscriber.handle(message('routed', 'other')), 'retry');
+  assert.equal(await subscriber.handle(message('routed-dlq', 'deadletter')), 'drop');
+});
+
+test('a message of an unknown topic goes to the program as a POST', async () => {
+  assert.equal(await subscriber.handle(message('elsewhere', '/hook')), 'success');
+});
+
+test('a method is handed the body as JSON, its parameters and headers', async () => {
+  const given = { verb: 'POST', path: '/echo/a%20b?x=1', headers: { 'Content-Type': 'application/json' }, chunks: ['{"n":', ' 1}'] };
+  const { status, text } = await request(given);
+  assert.equal(status, 200);
+  const { body, query, metadata, params } = JSON.parse(text);
+  assert.deepEqual([body, query, metadata.contentType, params], ['{"n":1}', '/echo/a%20b?x=1', 'application/json', { name: 'a b' }]);
+});
+
+test('text is handed on as JSON text, no body as an empty object', async () => {
+  const body = async (chunks) => JSON.parse((await request({ verb: 'POST', path: '/echo/x', chunks })).text).body;
+  assert.equal(await body(['hi']), '"hi"');
+  assert.equal(await body([]), '{}');
+});
+
+test('nothing is answered as the official SDK does, a Response as it is', async () => {
+  assert.equal((await request({ path: '/nothing' })).text, '{"closed":true}');
+  const teapot = await request({ path: '/teapot' });
+  assert.deepEqual([teapot.status, teapot.text], [418, 'short and stout']);
+  assert.ok(teapot.headers.some(([name, value]) => name === 'x-tea' && value === 'yes'));
+});
+
+test('a handler that throws is a 500 without its reasons', async () => {
+  const { status, text } = await request({ path: '/broken' });
+  assert.equal(status, 500);
+  assert.doesNotMatch(text, /oops/);
+});
+
+test('the rest goes to the program itself', async () => {
+  const { text } = await request({ verb: 'PUT', path: '/any/where?x=1', chunks: ['body'] });
+  assert.equal(text, 'PUT http://guest.test/any/where?x=1 body');
+});
+
+test('what is registered too late is refused, what is known is left as it is', async () => {
+  await server.pubsub.subscribe('pubsub', 'orders', async () => DaprPubSubStatusEnum.DROP);
+  assert.equal(await subscriber.handle(message('orders', 'default')), 'success');
+  await assert.rejects(server.pubsub.subscribe('pubsub', 'new', async () => {}), /too late/);
+  await assert.rejects(server.invoker.listen('new', async () => {}), /too late/);
+});
