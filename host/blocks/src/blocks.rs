@@ -10,6 +10,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use berth_resiliency::{BreakerStatus, Target};
 use berth_resources::{AppId, ComponentType, Namespace};
+use berth_telemetry::Tracing;
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -23,6 +24,7 @@ pub struct Blocks(Arc<Shared>);
 struct Shared {
     backends: ArcSwap<Backends>,
     invoke: OnceLock<Arc<dyn Invoke>>,
+    tracing: Tracing,
 }
 
 /// A backend that an app may use, and what it can do.
@@ -80,7 +82,9 @@ impl Blocks {
 
     /// Replaces all backends. Calls that run keep the backend that they began with.
     pub fn swap(&self, backends: impl Into<Arc<Backends>>) {
-        self.0.backends.store(backends.into());
+        let backends = backends.into();
+        self.0.tracing.configure(backends.traced());
+        self.0.backends.store(backends);
     }
 
     /// The same host with other backends: for a guest that is asked something before its deployment is in service.
@@ -89,8 +93,15 @@ impl Blocks {
         let shared = Shared {
             backends: ArcSwap::new(backends),
             invoke: self.0.invoke.clone(),
+            tracing: self.0.tracing.clone(),
         };
         Self(Arc::new(shared))
+    }
+
+    /// Who records the spans of which app.
+    #[must_use]
+    pub fn tracing(&self) -> &Tracing {
+        &self.0.tracing
     }
 
     /// Sets who carries invocations; the first one stays.

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::commands::{apps, check, components, dlq, invoke, publish, run, topics};
+use crate::commands::{apps, check, components, dlq, invoke, log_level, publish, run, topics};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -41,6 +41,8 @@ pub enum Command {
     Topics(topics::Args),
     /// List, read, send again or delete dead letters
     Dlq(dlq::Args),
+    /// Show or change what a running host logs, as a whole or for one app
+    LogLevel(log_level::Args),
 }
 
 /// Which running host is meant, and how to answer.

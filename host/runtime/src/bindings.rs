@@ -12,6 +12,7 @@ pub(crate) mod berth {
                     import berth:pubsub/publisher@0.1.0;
                     import berth:invocation/invoker@0.1.0;
                     import berth:secrets/store@0.1.0;
+                    import berth:telemetry/tracing@0.1.0;
                     export berth:pubsub/subscriber@0.1.0;
                     export berth:pubsub/subscriptions@0.1.0;
                 }
@@ -20,10 +21,13 @@ pub(crate) mod berth {
             imports: { default: async | trappable },
             exports: { default: async },
             require_store_data_send: true,
-            with: { "berth:state/store.store": crate::doors::state::Handle },
+            with: {
+                "berth:state/store.store": crate::doors::state::Handle,
+                "berth:telemetry/tracing.span": crate::doors::telemetry::Handle,
+            },
         });
     }
-    pub(crate) use generated::berth::{invocation, pubsub, secrets, state};
+    pub(crate) use generated::berth::{invocation, pubsub, secrets, state, telemetry};
     pub(crate) use generated::exports::berth::pubsub as exports;
 }
 

@@ -40,6 +40,11 @@ const KNOWN: &[Known] = &[
         needs: Some(Block::Secrets),
     },
     Known {
+        interface: "berth:telemetry/tracing",
+        versions: &["0.1"],
+        needs: None,
+    },
+    Known {
         interface: "wasi:keyvalue/*",
         versions: &["0.2.0-draft", "0.2.0-draft2"],
         needs: Some(Block::State),

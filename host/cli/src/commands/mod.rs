@@ -5,6 +5,7 @@ pub mod check;
 pub mod components;
 pub mod dlq;
 pub mod invoke;
+pub mod log_level;
 mod payload;
 pub mod publish;
 pub mod run;
@@ -28,6 +29,7 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         Command::Publish(args) => ask(publish::execute(&args)),
         Command::Topics(args) => ask(topics::execute(&args)),
         Command::Dlq(args) => ask(dlq::execute(&args)),
+        Command::LogLevel(args) => ask(log_level::execute(&args)),
     }
 }
 

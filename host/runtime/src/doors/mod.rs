@@ -6,3 +6,4 @@ pub(crate) mod keyvalue;
 pub(crate) mod pubsub;
 pub(crate) mod secrets;
 pub(crate) mod state;
+pub(crate) mod telemetry;
