@@ -124,3 +124,43 @@ fn key_value(key: &str, value: &Value) -> Message {
     pair.bytes(1, key).message(2, &any);
     pair
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        export::{hex, otlp::protobuf::fields, samples},
+        trace::Carried,
+    };
+
+    /// The same span as OpenTelemetry's own library for Python writes it.
+    const GOLDEN: &str = "0a104bf92f3577b34da6a3ce929d0e0e4736120800f067aa0ba902b71a0876656e646f723d31220801020304050607082a\
+         1473746174652e67657420737461746573746f726530033900ca853dfe9c97174160ad9c3dfe9c97174a190a0e64622e73797374656d2e6e\
+         616d6512070a0572656469734a140a0e62657274682e617474656d707473120218035a190910f1853dfe9c9717120574726965641a070a01\
+         6e120210016a1c0a104bf92f3577b34da6a3ce929d0e0e4736120800f067aa0ba902b97a0b120774696d656f757418028501010000\
+         00";
+
+    #[test]
+    fn a_span_is_written_as_others_write_it() {
+        let mut record = SpanRecord::clone(&samples::failed_call());
+        let linked = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b9-01";
+        record.links = vec![linked.parse().unwrap()];
+        record.carried = Some(Arc::new(Carried {
+            state: "vendor=1".to_owned(),
+            baggage: String::new(),
+        }));
+        assert_eq!(hex(&span(&record).into_bytes()), GOLDEN);
+    }
+
+    #[test]
+    fn spans_stand_below_their_app() {
+        let mut other = SpanRecord::clone(&samples::request());
+        other.service = Arc::new(Service {
+            namespace: "shop".to_owned(),
+            name: "inventory".to_owned(),
+        });
+        let batch = [samples::failed_call(), Arc::new(other), samples::request()];
+        let request = request(&batch).into_bytes();
+        assert_eq!(fields(&request).count(), 2);
+    }
+}
