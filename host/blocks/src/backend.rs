@@ -7,6 +7,7 @@ use crate::{
     pubsub::{PubSub, PubSubError},
     registry::{InputFile, Opened},
     scopes::{SecretRules, TopicRules},
+    workflow::WorkflowStore,
 };
 use berth_resiliency::{AppPolicies, ComponentKind, Direction, Policy, Resiliencies};
 use berth_resources::{AppId, ComponentType, Namespace, SecretScope};
@@ -28,6 +29,8 @@ pub enum Block {
     Secrets,
     /// Calls between apps: no document, served by the host itself.
     Invocation,
+    /// Durable workflows: no document of its own, kept in a state store.
+    Workflow,
 }
 
 impl Block {
@@ -48,7 +51,7 @@ impl Block {
             Self::State => Some(ComponentKind::Statestore),
             Self::PubSub => Some(ComponentKind::Pubsub),
             Self::Secrets => Some(ComponentKind::Secretstore),
-            Self::Invocation => None,
+            Self::Invocation | Self::Workflow => None,
         }
     }
 
@@ -60,6 +63,7 @@ impl Block {
             Self::PubSub => "pub/sub backend",
             Self::Secrets => "secret store",
             Self::Invocation => "invocation of",
+            Self::Workflow => "workflow engine",
         }
     }
 }
@@ -234,6 +238,7 @@ pub struct Backends {
     traced: Vec<TracedApp>,
     /// By namespace and app that calls: as many as there are apps.
     invocations: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Invocations>>>>,
+    workflow_calls: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Calls>>>>,
 }
 
 impl Backends {
@@ -388,6 +393,36 @@ impl Backends {
         let mut all = self.invocations.write();
         let apps = all.entry(namespace.clone()).or_default();
         apps.entry(app.clone()).or_insert(new).clone()
+    }
+
+    /// The calls that an app makes to workflows.
+    pub(crate) fn workflow_calls(&self, namespace: &Namespace, app: &AppId) -> Arc<Calls> {
+        let mut all = self.workflow_calls.write();
+        let apps = all.entry(namespace.clone()).or_default();
+        let new = || {
+            Arc::new(Calls::new(
+                Block::Workflow,
+                namespace,
+                app,
+                "workflows",
+                "workflow",
+            ))
+        };
+        apps.entry(app.clone()).or_insert_with(new).clone()
+    }
+
+    /// Where the workflows of a namespace are kept.
+    ///
+    /// # Errors
+    /// No state store of the namespace keeps any, or it is not open.
+    pub fn workflow_store(&self, namespace: &Namespace) -> Result<Arc<dyn WorkflowStore>, String> {
+        let own = self.namespaces.get(namespace);
+        let mut stores = own.into_iter().flat_map(|names| names.values());
+        let found = stores.find_map(|listed| match &listed.backend.opening {
+            Opening::Shared(opened) => opened.workflows.clone(),
+            Opening::PerApp(_) | Opening::Failed(_) => None,
+        });
+        found.ok_or_else(|| format!("no state store of namespace \"{namespace}\" keeps workflows"))
     }
 
     fn evaluate(&self, backend: &Backend, app: &AppId, block: Block) -> Grant {

@@ -3,9 +3,10 @@
 use crate::{
     Caller,
     backend::{Backend, Backends, Block, Grant, Invocations, Opening, VisibleBackend},
-    handles::{Invoker, Publisher, Secrets, State, Topics},
+    handles::{Invoker, Publisher, Secrets, State, Topics, Workflows},
     invocation::Invoke,
-    pipeline::BackendError,
+    pipeline::{BackendError, Calls},
+    workflow::WorkflowEngine,
 };
 use arc_swap::ArcSwap;
 use berth_resiliency::{BreakerStatus, Target};
@@ -25,6 +26,7 @@ struct Shared {
     backends: ArcSwap<Backends>,
     invoke: OnceLock<Arc<dyn Invoke>>,
     tracing: Tracing,
+    workflows: OnceLock<Arc<dyn WorkflowEngine>>,
 }
 
 /// A backend that an app may use, and what it can do.
@@ -94,6 +96,7 @@ impl Blocks {
             backends: ArcSwap::new(backends),
             invoke: self.0.invoke.clone(),
             tracing: self.0.tracing.clone(),
+            workflows: self.0.workflows.clone(),
         };
         Self(Arc::new(shared))
     }
@@ -108,6 +111,13 @@ impl Blocks {
     pub fn set_invoke(&self, invoke: Arc<dyn Invoke>) {
         if self.0.invoke.set(invoke).is_err() {
             tracing::warn!("invocation is already connected; the second target is ignored");
+        }
+    }
+
+    /// Sets who runs workflows; the first one stays.
+    pub fn set_workflows(&self, engine: Arc<dyn WorkflowEngine>) {
+        if self.0.workflows.set(engine).is_err() {
+            tracing::warn!("workflows are already connected; the second engine is ignored");
         }
     }
 
@@ -133,6 +143,12 @@ impl Blocks {
     #[must_use]
     pub fn invoker(&self, caller: &Arc<Caller>) -> Invoker {
         Invoker::new(self.clone(), caller.clone())
+    }
+
+    /// Workflow instances.
+    #[must_use]
+    pub fn workflows(&self, caller: &Arc<Caller>) -> Workflows {
+        Workflows::new(self.clone(), caller.clone())
     }
 
     /// The topics of a pub/sub backend as the people who run the host see them.
@@ -162,6 +178,13 @@ impl Blocks {
             .collect()
     }
 
+    /// Names of the services outside that an app may call, sorted.
+    #[must_use]
+    pub fn services_outside(&self, namespace: &Namespace, app: &AppId) -> Vec<String> {
+        let services = |invoke: &Arc<dyn Invoke>| invoke.services_outside(namespace, app);
+        self.invoke().map(services).unwrap_or_default()
+    }
+
     /// Every backend and whether it works.
     pub async fn backends(&self) -> Vec<BackendStatus> {
         let snapshot = self.snapshot();
@@ -178,6 +201,14 @@ impl Blocks {
 
     pub(crate) fn invoke(&self) -> Option<&Arc<dyn Invoke>> {
         self.0.invoke.get()
+    }
+
+    pub(crate) fn workflow_engine(&self) -> Option<&Arc<dyn WorkflowEngine>> {
+        self.0.workflows.get()
+    }
+
+    pub(crate) fn workflow_calls(&self, namespace: &Namespace, app: &AppId) -> Arc<Calls> {
+        self.0.backends.load().workflow_calls(namespace, app)
     }
 
     /// The calls that an app makes to other apps.

@@ -2,7 +2,7 @@
 
 use crate::Caller;
 use async_trait::async_trait;
-use berth_resources::{AppId, Namespace};
+use berth_resources::{App, AppId, Namespace};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 
@@ -50,7 +50,16 @@ pub struct Target {
     pub app: AppId,
 }
 
-/// Carries a call to an app: the runtime for apps of this host, later also other hosts.
+impl From<&App> for Target {
+    fn from(app: &App) -> Self {
+        Self {
+            namespace: app.namespace.clone(),
+            app: app.id.clone(),
+        }
+    }
+}
+
+/// Carries a call to an app.
 #[async_trait]
 pub trait Invoke: Send + Sync + 'static {
     /// Sends the request; the answer's body may still stream.
@@ -60,4 +69,15 @@ pub trait Invoke: Send + Sync + 'static {
         target: &Target,
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, InvokeError>;
+
+    /// Names of the services outside that an app may call, sorted.
+    fn services_outside(&self, _namespace: &Namespace, _app: &AppId) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The apps of this host.
+pub trait LocalApps: Invoke {
+    /// Whether the app is in service here.
+    fn serves(&self, target: &Target) -> bool;
 }

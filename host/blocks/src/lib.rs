@@ -43,9 +43,11 @@ pub use delivery::{
 };
 pub use handles::{
     BulkMessage, DeleteItem, Invoker, Message, PublishOptions, Publisher, Secrets, SetItem, State,
-    StateOperation, Topics,
+    StateOperation, Topics, Workflows,
 };
 pub use keys::KeyPrefix;
 pub use memory::in_memory;
-pub use open::{OpenPlan, check, check_secrets, embedded_defaults, open};
+pub use open::{
+    OpenPlan, ReferencedSecrets, Referrer, check, check_secrets, embedded_defaults, open,
+};
 pub use scopes::{TopicRules, TopicScopes, TopicUse, topic_list};

@@ -38,6 +38,8 @@ use std::{
 pub(crate) enum Subject<'c> {
     Backend,
     App(&'c Target),
+    /// The engine of the namespace.
+    Workflows,
     /// The target is not one.
     NoApp,
 }
@@ -162,6 +164,7 @@ impl fmt::Display for Call<'_> {
                 write!(f, "{} \"{backend}\"", block.noun())
             }
             Subject::App(target) => write!(f, "app \"{}\"", target.app),
+            Subject::Workflows => f.write_str("workflows"),
             Subject::NoApp => f.write_str("invocation"),
         }
     }

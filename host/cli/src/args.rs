@@ -1,6 +1,8 @@
 //! What can be typed.
 
-use crate::commands::{apps, check, components, dlq, invoke, log_level, publish, run, topics};
+use crate::commands::{
+    apps, ca, check, components, dlq, invoke, log_level, publish, run, topics, workflow,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -26,7 +28,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the apps of a folder, or one guest
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Check documents and guests, and report everything that is wrong at once
     Check(check::Args),
     /// List the apps of a running host
@@ -43,6 +45,10 @@ pub enum Command {
     Dlq(dlq::Args),
     /// Show or change what a running host logs, as a whole or for one app
     LogLevel(log_level::Args),
+    /// Start workflows and look after their instances
+    Workflow(workflow::Args),
+    /// The development CA, which vouches for the apps of your own hosts
+    Ca(ca::Args),
 }
 
 /// Which running host is meant, and how to answer.
@@ -142,6 +148,18 @@ mod tests {
             "berth run . --app-id till --dapr-http-port 3501 --max-body-size 8Mi --read-buffer-size 8Ki",
             "berth run . -H orders=3500 -H till.shop=0 --dapr-listen-addresses 127.0.0.1,[::1]",
             "berth run . --dapr-http-port off",
+            "berth run . --dapr-internal-grpc-port 50002",
+            "berth run . --mesh-listen off",
+            "berth run . --mesh-listen 0.0.0.0:3501 --mesh-advertise 10.0.0.1:0 --certificates ./tls",
+            "berth workflow run orders saga --id 17 --wait -d {}",
+            "berth workflow list --app orders --status running,stalled -o json",
+            "berth workflow history orders 17",
+            "berth workflow raise-event orders 17 paid -d {}",
+            "berth workflow rerun orders 17 4 --new-id 18",
+            "berth workflow terminate orders 17 --reason test",
+            "berth ca init",
+            "berth ca issue orders ./tls/orders --namespace shop --valid-for 1h --trust-domain shop.example",
+            "berth ca rotate --user-dir /tmp/user --output json",
         ] {
             let parsed = Args::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());

@@ -27,6 +27,9 @@ pub struct HostFile {
     /// Dapr's HTTP API, one for each caller.
     #[serde(default)]
     pub dapr_http: Vec<DaprHttpAddress>,
+    /// Where other hosts reach this one, unless it is alone.
+    #[serde(default)]
+    pub mesh: Option<String>,
     /// Token of the admin API.
     pub token: String,
     /// The namespace that is meant when none is named.
@@ -137,6 +140,7 @@ mod tests {
                 namespace: "default".to_owned(),
                 url: "http://127.0.0.1:3500".to_owned(),
             }],
+            mesh: Some("127.0.0.1:40123".to_owned()),
             token: "secret".to_owned(),
             namespace: "default".to_owned(),
             version: "0.1.0".to_owned(),

@@ -10,4 +10,5 @@ mod headers;
 pub mod ingress;
 mod reply;
 mod server;
+mod time_text;
 mod token;

@@ -5,17 +5,11 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use berth_blocks::{
     Caller,
-    invocation::{Body, Invoke, InvokeError, Target},
+    invocation::{Body, Invoke, InvokeError, LocalApps, Target},
 };
 use berth_resources::{AccessControl, AccessRequest, PeerIdentity};
 use http::{Method, Request, Response};
 use std::{collections::HashMap, sync::Arc};
-
-/// The apps of this host.
-pub trait LocalApps: Invoke {
-    /// Whether the app is in service here.
-    fn serves(&self, target: &Target) -> bool;
-}
 
 /// What the configurations of this host's apps say about callers; an app without an entry is open to its namespace.
 pub type AccessRules = HashMap<Target, Arc<AccessControl>>;

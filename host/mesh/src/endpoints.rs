@@ -6,7 +6,8 @@ use berth_blocks::{
     invocation::{Body, BodyError, InvokeError, Target},
 };
 use berth_resources::{
-    AppId, ClientTls, Diagnostic, HttpEndpoint, MetadataItem, MetadataValue, Secret, Severity,
+    AppId, ClientTls, Diagnostic, HttpEndpoint, MetadataItem, MetadataValue, Namespace, Secret,
+    Severity,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
 use http_body_util::BodyExt;
@@ -63,6 +64,17 @@ impl HttpEndpoints {
         }
     }
 
+    /// Names of those that an app may call, sorted.
+    pub(crate) fn open_to(&self, namespace: &Namespace, app: &AppId) -> Vec<String> {
+        let endpoints = self.0.iter();
+        let open = endpoints.filter(|(target, endpoint)| {
+            target.namespace == *namespace && endpoint.is_open_to(app)
+        });
+        let mut names: Vec<_> = open.map(|(target, _)| target.app.to_string()).collect();
+        names.sort();
+        names
+    }
+
     /// The service under an app ID.
     pub(crate) fn find(&self, target: &Target) -> Option<Arc<Endpoint>> {
         self.0.get(target).cloned()
@@ -115,13 +127,17 @@ impl Endpoint {
         })
     }
 
+    fn is_open_to(&self, app: &AppId) -> bool {
+        self.scopes.is_empty() || self.scopes.contains(app)
+    }
+
     /// Sends a request to the service: its path behind that of the base URL.
     pub async fn call(
         &self,
         caller: &Caller,
         request: Request<Body>,
     ) -> Result<Response<Body>, InvokeError> {
-        if !self.scopes.is_empty() && !self.scopes.contains(&caller.app) {
+        if !self.is_open_to(&caller.app) {
             return Err(InvokeError::Denied(format!(
                 "app \"{}\" may not call HTTPEndpoint \"{}\": its scopes do not name it",
                 caller.app, self.name

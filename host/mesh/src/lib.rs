@@ -26,7 +26,7 @@ mod security;
 mod server;
 mod tls;
 
-pub use access::{AccessRules, Gate, LocalApps};
+pub use access::{AccessRules, Gate};
 pub use announcer::Announcer;
 pub use certificates::{
     CaOptions, CaSummary, CertificateDirectory, CertificateError, CertificateSource, DevelopmentCa,

@@ -7,6 +7,7 @@ use berth_blocks::{
     Caller,
     invocation::{Body, Invoke, InvokeError, Target},
 };
+use berth_resources::{AppId, Namespace};
 use http::{Request, Response};
 use std::sync::Arc;
 
@@ -60,5 +61,9 @@ impl Invoke for Router {
             )));
         };
         Ok(mesh.call(caller, target, request).await?)
+    }
+
+    fn services_outside(&self, namespace: &Namespace, app: &AppId) -> Vec<String> {
+        self.endpoints.load().open_to(namespace, app)
     }
 }

@@ -4,15 +4,26 @@
 
 mod operations;
 
-use crate::{AppId, Namespace, fields::Fields, node::quote, reader::Reading, value::Field};
+use crate::{AppId, Namespace, Origin, fields::Fields, node::quote, reader::Reading, value::Field};
 use operations::Operations;
 
 /// The access control of an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessControl {
+    /// Trust domain of the app itself; the host has one for all of its apps.
+    pub trust_domain: Option<TrustDomainName>,
     /// What holds for callers that no policy is for.
     default_action: Action,
     policies: Vec<AppPolicy>,
+}
+
+/// A trust domain, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustDomainName {
+    /// Such as `public`.
+    pub name: String,
+    /// Where it stands.
+    pub origin: Origin,
 }
 
 /// Whether a call may pass.
@@ -81,7 +92,11 @@ impl AccessControl {
     pub(crate) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Self> {
         let default_action = read_action(fields.optional("defaultAction", reading), reading);
         let trust_domain = fields.optional("trustDomain", reading);
-        let trust_domain = trust_domain.and_then(|field| read_trust_domain(&field, reading));
+        let trust_domain = trust_domain.and_then(|field| {
+            let origin = reading.origin(field.place());
+            let name = read_trust_domain(&field, reading)?;
+            Some(TrustDomainName { name, origin })
+        });
         let policies = fields.optional("policies", reading);
         let policies = policies.map(|field| read_policies(&field, reading));
         fields.finish(reading);
@@ -96,6 +111,7 @@ impl AccessControl {
             Action::Deny
         };
         Some(Self {
+            trust_domain,
             default_action: default_action.unwrap_or(unsaid),
             policies,
         })

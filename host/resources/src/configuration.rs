@@ -1,8 +1,8 @@
 //! `kind: Configuration` (dapr.io/v1alpha1): what applies to an app beyond its manifest.
 
 use crate::{
-    AccessControl, NameResolution, Namespace, Origin, Tracing, document::Head, fields::Fields,
-    node::quote, reader::Reading, value::Field,
+    AccessControl, MutualTls, NameResolution, Namespace, Origin, Tracing, document::Head,
+    fields::Fields, node::quote, reader::Reading, value::Field,
 };
 
 /// A configuration that an App names.
@@ -20,6 +20,8 @@ pub struct Configuration {
     pub access_control: Option<AccessControl>,
     /// `spec.nameResolution`: absent, apps of other hosts are found through `sqlite`.
     pub name_resolution: Option<NameResolution>,
+    /// `spec.mtls`.
+    pub mtls: Option<MutualTls>,
     /// Given by `--config`: applies to every app of the namespace that names no configuration.
     pub by_default: bool,
     /// Where the document stands.
@@ -51,8 +53,7 @@ pub enum DefaultAccess {
 }
 
 /// What Dapr knows in `spec` and this version does not apply.
-const NOT_APPLIED: [&str; 14] = [
-    "accessControl",
+const NOT_APPLIED: [&str; 11] = [
     "api",
     "appHttpPipeline",
     "components",
@@ -61,8 +62,6 @@ const NOT_APPLIED: [&str; 14] = [
     "logging",
     "metric",
     "metrics",
-    "mtls",
-    "nameResolution",
     "wasm",
     "workflow",
     "workflows",
@@ -78,6 +77,7 @@ impl Configuration {
         let mut tracing = None;
         let mut access_control = None;
         let mut name_resolution = None;
+        let mut mtls = None;
         if let Some(mut spec) = document.child("spec", reading) {
             if let Some(mut secrets) = spec.child("secrets", reading) {
                 secret_scopes = read_secret_scopes(&mut secrets, reading);
@@ -92,6 +92,9 @@ impl Configuration {
             name_resolution = spec
                 .child("nameResolution", reading)
                 .and_then(|fields| NameResolution::read(fields, &head.namespace, reading));
+            mtls = spec
+                .child("mtls", reading)
+                .map(|fields| MutualTls::read(fields, reading));
             spec.not_applied(&NOT_APPLIED, reading);
             spec.finish(reading);
         }
@@ -102,6 +105,7 @@ impl Configuration {
             tracing,
             access_control,
             name_resolution,
+            mtls,
             by_default: false,
             origin: head.origin,
         })

@@ -43,15 +43,18 @@ pub struct ClientTls {
 }
 
 impl HttpEndpoint {
+    /// Everything that may refer to a secret.
+    pub fn values(&self) -> impl Iterator<Item = &MetadataItem> {
+        let tls = self.client_tls.iter();
+        let tls = tls.flat_map(|tls| [&tls.root_ca, &tls.certificate, &tls.private_key]);
+        self.headers.iter().chain(tls.flatten())
+    }
+
     pub(crate) fn read(
         head: Head,
         document: &mut Fields<'_>,
         reading: &mut Reading<'_>,
     ) -> Option<Self> {
-        reading.warning(
-            document.key_place("kind"),
-            "HTTPEndpoint is not applied yet: nothing can be called under its name",
-        );
         let name = read_name(&head, document, reading);
         let secret_store = read_auth(document, reading);
         let scopes = scopes(document, reading);

@@ -20,6 +20,7 @@ mod files;
 mod http_endpoint;
 mod kinds;
 mod load;
+mod mtls;
 mod name_resolution;
 mod names;
 mod node;
@@ -36,7 +37,7 @@ mod units;
 mod value;
 mod yaml;
 
-pub use access_control::{AccessControl, AccessRequest, Action, PeerIdentity};
+pub use access_control::{AccessControl, AccessRequest, Action, PeerIdentity, TrustDomainName};
 pub use app::{
     Access, Allow, App, FileGrant, HttpExposure, Instances, InvalidRule, Limits, OutboundRule,
     Scheme,
@@ -46,6 +47,7 @@ pub use configuration::{Configuration, DefaultAccess, SecretScope};
 pub use duration::{parse_duration, parse_duration_or_millis};
 pub use http_endpoint::{ClientTls, HttpEndpoint};
 pub use load::load;
+pub use mtls::MutualTls;
 pub use name_resolution::{NameResolution, ResolverKind, StaticApp};
 pub use names::{AppId, InvalidName, Namespace};
 pub use origin::{Diagnostic, Origin, Severity};

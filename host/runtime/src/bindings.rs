@@ -13,8 +13,13 @@ pub(crate) mod berth {
                     import berth:invocation/invoker@0.1.0;
                     import berth:secrets/store@0.1.0;
                     import berth:telemetry/tracing@0.1.0;
+                    import berth:workflow/context@0.1.0;
+                    import berth:workflow/client@0.1.0;
                     export berth:pubsub/subscriber@0.1.0;
                     export berth:pubsub/subscriptions@0.1.0;
+                    export berth:workflow/workflows@0.1.0;
+                    export berth:workflow/activities@0.1.0;
+                    export berth:workflow/registry@0.1.0;
                 }
             ",
             world: "berth:host/guest",
@@ -24,11 +29,12 @@ pub(crate) mod berth {
             with: {
                 "berth:state/store.store": crate::doors::state::Handle,
                 "berth:telemetry/tracing.span": crate::doors::telemetry::Handle,
+                "berth:workflow/context.operation": crate::doors::workflow::Operation,
             },
         });
     }
-    pub(crate) use generated::berth::{invocation, pubsub, secrets, state, telemetry};
-    pub(crate) use generated::exports::berth::pubsub as exports;
+    pub(crate) use generated::berth::{invocation, pubsub, secrets, state, telemetry, workflow};
+    pub(crate) use generated::exports::berth as exports;
 }
 
 /// `wasi:keyvalue@0.2.0-draft` and `wasi:config@0.2.0-rc.1`.

@@ -28,6 +28,8 @@ pub(crate) struct Cache {
 pub(crate) struct Compiled {
     pub(crate) component: Component,
     pub(crate) from_cache: bool,
+    /// SHA-256 of its bytes, in hexadecimal digits.
+    pub(crate) digest: String,
 }
 
 impl Cache {
@@ -62,11 +64,13 @@ impl Cache {
 
     /// The compiled form of these bytes: from the cache, else compiled and kept.
     pub(crate) fn component(&self, engine: &Engine, bytes: &[u8]) -> anyhow::Result<Compiled> {
-        let path = self.path(engine, bytes);
+        let digest = digest(bytes);
+        let path = self.path(engine, &digest);
         if let Some(component) = load(engine, &path) {
             return Ok(Compiled {
                 component,
                 from_cache: true,
+                digest,
             });
         }
         let code = engine.precompile_component(bytes)?;
@@ -77,27 +81,24 @@ impl Cache {
             return Ok(Compiled {
                 component,
                 from_cache: false,
+                digest,
             });
         }
         match load(engine, &path) {
             Some(component) => Ok(Compiled {
                 component,
                 from_cache: false,
+                digest,
             }),
             None => bail!("the compiled guest {} cannot be loaded", path.display()),
         }
     }
 
-    fn path(&self, engine: &Engine, bytes: &[u8]) -> PathBuf {
+    fn path(&self, engine: &Engine, digest: &str) -> PathBuf {
         let mut settings = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut settings);
-        let content = Sha256::digest(bytes);
-        let mut name = String::with_capacity(96);
-        for byte in content {
-            name.push_str(&format!("{byte:02x}"));
-        }
         self.directory
-            .join(format!("{name}-{:016x}.cwasm", settings.finish()))
+            .join(format!("{digest}-{:016x}.cwasm", settings.finish()))
     }
 
     /// Written beside and renamed: nobody ever maps half a file.
@@ -118,6 +119,11 @@ impl Cache {
         }
         written
     }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let content = Sha256::digest(bytes);
+    content.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A file that does not load (another version, a broken disk) is removed, so that it is compiled again.

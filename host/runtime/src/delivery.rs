@@ -3,7 +3,7 @@
 pub(crate) mod bulk;
 
 use crate::{
-    bindings::berth::{exports::subscriber as wit, pubsub::types},
+    bindings::berth::{exports::pubsub::subscriber as wit, pubsub::types},
     body::{self, ReadError},
     failure::Failure,
     guest::{Guest, classify},

@@ -50,8 +50,9 @@ fn base() -> Config {
     config
         .epoch_interruption(true)
         .wasm_component_model(true)
-        // Histories of workflows will depend on it: the same result on every CPU, from the first release on.
+        // Histories of workflows depend on these: the same result on every CPU, from the first release on.
         .relaxed_simd_deterministic(true)
+        .cranelift_nan_canonicalization(true)
         .async_stack_size(2 << 20)
         .max_wasm_stack(1 << 20);
     config

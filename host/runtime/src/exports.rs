@@ -1,6 +1,9 @@
 //! What a guest exports decides what it is: an HTTP service, a subscriber, or several things at once.
 
-use crate::{bindings::berth::exports as berth, instance::GuestState};
+use crate::{
+    bindings::berth::exports::{pubsub, workflow},
+    instance::GuestState,
+};
 use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::{
     p2::bindings::exports::wasi::http::incoming_handler as http2,
@@ -11,8 +14,11 @@ use wasmtime_wasi_http::{
 #[derive(Clone)]
 pub(crate) struct ExportIndices {
     pub(crate) http: Option<HttpExport>,
-    pub(crate) subscriber: Option<berth::subscriber::GuestIndices>,
-    pub(crate) subscriptions: Option<berth::subscriptions::GuestIndices>,
+    pub(crate) subscriber: Option<pubsub::subscriber::GuestIndices>,
+    pub(crate) subscriptions: Option<pubsub::subscriptions::GuestIndices>,
+    pub(crate) workflows: Option<workflow::workflows::GuestIndices>,
+    pub(crate) activities: Option<workflow::activities::GuestIndices>,
+    pub(crate) registry: Option<workflow::registry::GuestIndices>,
 }
 
 /// The HTTP export, in the WASI version that the guest has.
@@ -33,6 +39,18 @@ pub struct Exports {
     pub subscriber: bool,
     /// Has `berth:pubsub/subscriptions`.
     pub subscriptions: bool,
+    /// Has `berth:workflow/workflows`.
+    pub workflows: bool,
+    /// Has `berth:workflow/activities`.
+    pub activities: bool,
+}
+
+impl Exports {
+    /// Whether berth has anything to call.
+    #[must_use]
+    pub fn is_called(&self) -> bool {
+        self.http || self.subscriber || self.workflows || self.activities
+    }
 }
 
 impl ExportIndices {
@@ -41,8 +59,11 @@ impl ExportIndices {
         let http2 = || http2::GuestIndices::new(guest).ok().map(HttpExport::P2);
         Self {
             http: http3.or_else(http2),
-            subscriber: berth::subscriber::GuestIndices::new(guest).ok(),
-            subscriptions: berth::subscriptions::GuestIndices::new(guest).ok(),
+            subscriber: pubsub::subscriber::GuestIndices::new(guest).ok(),
+            subscriptions: pubsub::subscriptions::GuestIndices::new(guest).ok(),
+            workflows: workflow::workflows::GuestIndices::new(guest).ok(),
+            activities: workflow::activities::GuestIndices::new(guest).ok(),
+            registry: workflow::registry::GuestIndices::new(guest).ok(),
         }
     }
 
@@ -51,6 +72,8 @@ impl ExportIndices {
             http: self.http.is_some(),
             subscriber: self.subscriber.is_some(),
             subscriptions: self.subscriptions.is_some(),
+            workflows: self.workflows.is_some(),
+            activities: self.activities.is_some(),
         }
     }
 }

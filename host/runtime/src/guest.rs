@@ -6,11 +6,13 @@ use crate::{
     failure::Failure,
     instance::{self, GuestState},
     meter::{CpuTimeUsed, Refused},
+    workflow::Registered,
 };
 use berth_blocks::{Blocks, Caller};
+use berth_workflow::Context;
 use parking_lot::Mutex;
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 use wasmtime::{
@@ -23,7 +25,11 @@ use wasmtime_wasi_http::p2::bindings::exports::wasi::http::incoming_handler as h
 pub(crate) struct Guest {
     pub(crate) context: Arc<AppContext>,
     pub(crate) exports: ExportIndices,
+    /// Names of workflows and activities, once the guest was asked.
+    pub(crate) registered: OnceLock<Registered>,
     pre: InstancePre<GuestState>,
+    /// Linked for its workflows, if it has any.
+    workflow_pre: Option<InstancePre<GuestState>>,
     /// Instances that may serve again (`instances.reuse`), the most recent last: it is the warmest.
     idle: Mutex<Vec<(Instant, Ready)>>,
 }
@@ -44,14 +50,22 @@ pub(crate) enum Prepared {
 }
 
 impl Guest {
-    pub(crate) fn new(context: Arc<AppContext>, pre: InstancePre<GuestState>) -> Self {
+    /// `workflow_pre` makes the instances of workflows; asked for where there are any.
+    pub(crate) fn new(
+        context: Arc<AppContext>,
+        pre: InstancePre<GuestState>,
+        workflow_pre: impl FnOnce() -> anyhow::Result<InstancePre<GuestState>>,
+    ) -> anyhow::Result<Self> {
         let exports = ExportIndices::of(&pre);
-        Self {
+        let has_workflows = exports.workflows.is_some();
+        Ok(Self {
             context,
             exports,
+            registered: OnceLock::new(),
+            workflow_pre: has_workflows.then(workflow_pre).transpose()?,
             pre,
             idle: Mutex::new(Vec::new()),
-        }
+        })
     }
 
     /// A store for one call: of an idle instance if there is one.
@@ -74,19 +88,43 @@ impl Guest {
         Ok(Prepared::Fresh(store))
     }
 
+    /// A fresh store for one workflow.
+    pub(crate) fn prepare_workflow(
+        &self,
+        caller: Arc<Caller>,
+        context: Context,
+    ) -> Result<Store<GuestState>, Failure> {
+        instance::workflow_store(self.pre.engine(), &self.context, caller, context)
+            .map_err(|error| Failure::Instantiation(format!("{error:#}")))
+    }
+
+    /// The instance of one workflow.
+    pub(crate) async fn ready_workflow(&self, store: Store<GuestState>) -> Result<Ready, Failure> {
+        let pre = self.workflow_pre.as_ref();
+        let pre = pre.ok_or_else(|| Failure::NoResponse("it has no workflows".to_owned()))?;
+        self.instantiate(pre, store).await
+    }
+
     /// The instance to call.
     pub(crate) async fn ready(&self, prepared: Prepared) -> Result<Ready, Failure> {
-        let mut store = match prepared {
-            Prepared::Used(ready) => return Ok(ready),
-            Prepared::Fresh(store) => store,
-        };
-        let mut instance = self.pre.instantiate_async(&mut store).await;
+        match prepared {
+            Prepared::Used(ready) => Ok(ready),
+            Prepared::Fresh(store) => self.instantiate(&self.pre, store).await,
+        }
+    }
+
+    async fn instantiate(
+        &self,
+        pre: &InstancePre<GuestState>,
+        mut store: Store<GuestState>,
+    ) -> Result<Ready, Failure> {
+        let mut instance = pre.instantiate_async(&mut store).await;
         if instance
             .as_ref()
             .is_err_and(|error| error.is::<PoolConcurrencyLimitError>())
         {
             self.context.idle.evict();
-            instance = self.pre.instantiate_async(&mut store).await;
+            instance = pre.instantiate_async(&mut store).await;
         }
         match instance {
             Ok(instance) => Ok(Ready {

@@ -45,6 +45,11 @@ const KNOWN: &[Known] = &[
         needs: None,
     },
     Known {
+        interface: "berth:workflow/*",
+        versions: &["0.1"],
+        needs: None,
+    },
+    Known {
         interface: "wasi:keyvalue/*",
         versions: &["0.2.0-draft", "0.2.0-draft2"],
         needs: Some(Block::State),
@@ -191,7 +196,7 @@ fn no_backend(import: &str, block: Block, app: &App) -> Unserved {
         Block::PubSub => ("pubsub", "pubsub.sqlite"),
         Block::Secrets => ("secretstore", "secretstores.local.env"),
         // Needs no document, and so is never missing.
-        Block::Invocation => ("invocation", "invocation"),
+        Block::Invocation | Block::Workflow => ("invocation", "invocation"),
     };
     let noun = block.noun();
     Unserved {

@@ -1,7 +1,14 @@
 //! What the host keeps for one instance of a guest: its WASI, its meter, and on whose behalf it runs now.
 
-use crate::{app::AppContext, logs::GuestLog, logs::Stream, meter::Meter, outgoing::Outgoing};
+use crate::{
+    app::AppContext,
+    logs::{GuestLog, Stream},
+    meter::Meter,
+    outgoing::Outgoing,
+    workflow::{Clock, Seeded},
+};
 use berth_blocks::{Blocks, Caller};
+use berth_workflow::Context;
 use std::sync::Arc;
 use wasmtime::{Engine, Store, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
@@ -22,6 +29,8 @@ pub(crate) struct GuestState {
     pub(crate) blocks: Blocks,
     pub(crate) table: ResourceTable,
     pub(crate) meter: Meter,
+    /// What a workflow can do, if the instance runs one.
+    pub(crate) workflow: Option<Context>,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outgoing: Outgoing,
@@ -30,7 +39,12 @@ pub(crate) struct GuestState {
 }
 
 impl GuestState {
-    fn new(app: Arc<AppContext>, caller: Arc<Caller>, blocks: Blocks) -> anyhow::Result<Self> {
+    fn new(
+        app: Arc<AppContext>,
+        caller: Arc<Caller>,
+        blocks: Blocks,
+        workflow: Option<Context>,
+    ) -> anyhow::Result<Self> {
         let stdout = GuestLog::new(
             app.log_budget.clone(),
             Stream::Stdout,
@@ -41,7 +55,10 @@ impl GuestState {
             Stream::Stderr,
             caller.trace.context(),
         );
-        let wasi = wasi(&app, &stdout, &stderr)?;
+        let wasi = match &workflow {
+            None => wasi(&app, &stdout, &stderr)?,
+            Some(context) => repeatable_wasi(context, &stdout, &stderr),
+        };
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_MAX);
         let mut table = ResourceTable::new();
@@ -54,6 +71,7 @@ impl GuestState {
             blocks,
             table,
             meter,
+            workflow,
             wasi,
             http,
             outgoing,
@@ -79,21 +97,57 @@ impl Drop for GuestState {
     }
 }
 
-/// A store for one instance, with every limit armed.
+/// A store for one instance.
 pub(crate) fn store(
     engine: &Engine,
     app: &Arc<AppContext>,
     caller: Arc<Caller>,
     blocks: Blocks,
 ) -> anyhow::Result<Store<GuestState>> {
-    let memory = usize::try_from(app.app.limits.memory.0).unwrap_or(usize::MAX);
-    let mut store = Store::new(engine, GuestState::new(app.clone(), caller, blocks)?);
+    let state = GuestState::new(app.clone(), caller, blocks, None)?;
+    Ok(limited(engine, state))
+}
+
+/// A store for one workflow: its only way to the world is its context.
+pub(crate) fn workflow_store(
+    engine: &Engine,
+    app: &Arc<AppContext>,
+    caller: Arc<Caller>,
+    context: Context,
+) -> anyhow::Result<Store<GuestState>> {
+    let state = GuestState::new(app.clone(), caller, Blocks::new(), Some(context))?;
+    Ok(limited(engine, state))
+}
+
+/// A store with every limit armed.
+fn limited(engine: &Engine, state: GuestState) -> Store<GuestState> {
+    let memory = usize::try_from(state.app.app.limits.memory.0).unwrap_or(usize::MAX);
+    let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.meter);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|context| context.data().meter.on_epoch());
     // What a guest hands to the host in one call comes out of its memory: it can't be more than that.
     store.set_hostcall_fuel(memory);
-    Ok(store)
+    store
+}
+
+/// What a replay sees again; output is muted while it does.
+fn repeatable_wasi(context: &Context, stdout: &GuestLog, stderr: &GuestLog) -> WasiCtx {
+    let mut random = Seeded(context.system_random());
+    let mut builder = WasiCtx::builder();
+    builder
+        .stdout(stdout.muted_by(context.clone()))
+        .stderr(stderr.muted_by(context.clone()))
+        .wall_clock(Clock(context.clone()))
+        .monotonic_clock(Clock(context.clone()))
+        .insecure_random_seed(random.seed())
+        .insecure_random(Seeded(context.system_random()))
+        .secure_random(random)
+        .max_random_size(RANDOM_MAX)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false);
+    builder.build()
 }
 
 fn wasi(app: &AppContext, stdout: &GuestLog, stderr: &GuestLog) -> anyhow::Result<WasiCtx> {

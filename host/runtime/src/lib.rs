@@ -35,8 +35,10 @@ mod run;
 mod runtime;
 mod served;
 mod spans;
+mod workflow;
 
 pub use exports::Exports;
 pub use guard::DeadlineGuard;
 pub use load::{AppUsage, LoadError, LoadedApp};
 pub use runtime::{Runtime, RuntimeOptions};
+pub use workflow::Registered;

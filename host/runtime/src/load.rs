@@ -8,6 +8,7 @@ use crate::{
     idle::IdleInstances,
     imports,
     platform::Platforms,
+    workflow::workflow_pre,
 };
 use berth_blocks::{Backends, Blocks};
 use berth_resources::{App, ByteSize, Diagnostic, Severity};
@@ -48,6 +49,7 @@ struct Inner {
     guest: Arc<Guest>,
     load_time: Duration,
     from_cache: bool,
+    digest: String,
 }
 
 /// What an app does right now, and has done since the host loaded it.
@@ -100,6 +102,12 @@ impl LoadedApp {
         self.0.from_cache
     }
 
+    /// SHA-256 of the guest, in hexadecimal digits.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
     pub(crate) fn guest(&self) -> &Arc<Guest> {
         &self.0.guest
     }
@@ -140,6 +148,7 @@ impl Loader {
         let Compiled {
             component,
             from_cache,
+            digest,
         } = compiled;
         check_imports(app, backends, &platform.engine, &component)?;
         check_memory(app, &component)?;
@@ -162,17 +171,29 @@ impl Loader {
             self.pool.clone(),
             self.idle.clone(),
         );
-        let guest = Arc::new(Guest::new(Arc::new(context), pre));
+        let workflow_pre = || workflow_pre(&platform.workflow_linker, &component);
+        let guest = Guest::new(Arc::new(context), pre, workflow_pre).map_err(|error| {
+            one(
+                app,
+                format!(
+                    "guest `{}` cannot be linked for workflows: {error:#}",
+                    app.guest.display()
+                ),
+                None,
+            )
+        })?;
+        let guest = Arc::new(guest);
         if app.instances.reuse > 1 {
             self.idle.watch(&guest);
         }
-        if guest.exports.http.is_none() && guest.exports.subscriber.is_none() {
+        if !guest.exports.summary().is_called() {
             return Err(no_exports(app, &platform.engine, &component));
         }
         Ok(LoadedApp(Arc::new(Inner {
             guest,
             load_time: began.elapsed(),
             from_cache,
+            digest,
         })))
     }
 }
@@ -263,7 +284,7 @@ fn no_exports(app: &App, engine: &Engine, component: &Component) -> LoadError {
         ),
         Some(
             "export wasi:http/incoming-handler@0.2 or wasi:http/handler@0.3 to answer HTTP, \
-             berth:pubsub/subscriber to receive messages",
+             berth:pubsub/subscriber to receive messages, berth:workflow/workflows or activities to run them",
         ),
     )
 }

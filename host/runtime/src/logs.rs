@@ -5,6 +5,7 @@
 
 use berth_resources::{AppId, Namespace};
 use berth_telemetry::trace::SpanContext;
+use berth_workflow::Context as Workflow;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
@@ -63,7 +64,7 @@ impl LogBudget {
     }
 
     /// Takes `size` bytes of the budget. Over it, the line is dropped, and the first one of a second says so.
-    fn take(&self, size: usize) -> bool {
+    pub(crate) fn take(&self, size: usize) -> bool {
         let now = Instant::now();
         let mut bucket = self.bucket.lock();
         let refill = now.duration_since(bucket.filled).as_secs_f64() * self.rate;
@@ -108,6 +109,8 @@ pub(crate) struct GuestLog {
     budget: Arc<LogBudget>,
     stream: Stream,
     state: Arc<Mutex<LineState>>,
+    /// A workflow that repeats what it wrote before is not heard.
+    muted_by: Option<Workflow>,
 }
 
 struct LineState {
@@ -120,10 +123,19 @@ impl GuestLog {
         Self {
             budget,
             stream,
+            muted_by: None,
             state: Arc::new(Mutex::new(LineState {
                 line: Vec::new(),
                 trace,
             })),
+        }
+    }
+
+    /// The same stream, silent while the workflow is being replayed.
+    pub(crate) fn muted_by(&self, workflow: Workflow) -> Self {
+        Self {
+            muted_by: Some(workflow),
+            ..self.clone()
         }
     }
 
@@ -143,6 +155,9 @@ impl GuestLog {
     }
 
     fn push(&self, mut bytes: &[u8]) {
+        if self.muted_by.as_ref().is_some_and(Workflow::is_replaying) {
+            return;
+        }
         let mut state = self.state.lock();
         while !bytes.is_empty() {
             let room = LINE_MAX - state.line.len();

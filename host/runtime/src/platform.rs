@@ -4,7 +4,7 @@ use crate::{
     cache::{Cache, Compiled},
     engine::{self, Concurrency},
     instance::GuestState,
-    link,
+    link, workflow,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -14,13 +14,20 @@ use wasmtime::{Engine, component::Linker};
 pub(crate) struct Platform {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<GuestState>,
+    /// For instances that run a workflow.
+    pub(crate) workflow_linker: Linker<GuestState>,
 }
 
 impl Platform {
     fn new(instances: u32, concurrency: Concurrency) -> anyhow::Result<Self> {
         let engine = engine::engine(instances, concurrency)?;
         let linker = link::linker(&engine, concurrency)?;
-        Ok(Self { engine, linker })
+        let workflow_linker = workflow::linker(&engine)?;
+        Ok(Self {
+            engine,
+            linker,
+            workflow_linker,
+        })
     }
 }
 

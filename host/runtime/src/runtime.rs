@@ -1,26 +1,28 @@
 //! The apps of a host and the calls into them.
 
 use crate::{
-    bindings::berth::exports::subscriptions as wit,
+    bindings::berth::exports::pubsub::subscriptions as wit,
     cache::Cache,
     delivery,
     failure::Failure,
-    guest::classify,
+    guest::{Ready, classify},
     http as guest_http,
     idle::IdleInstances,
     load::{LoadError, LoadedApp, Loader},
     platform::Platforms,
     run::Run,
     served, spans,
+    workflow::Places,
 };
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use berth_blocks::{
     Backends, Blocks, Caller, Deliver, Delivery, DeliveryOutcome,
-    invocation::{Body, Invoke, InvokeError, Target},
+    invocation::{Body, Invoke, InvokeError, LocalApps, Target},
 };
 use berth_resources::{BulkSettings, Limits, Rule, Subscription};
 use berth_telemetry::trace::{Span, Trace};
+use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header};
 use std::{
     collections::HashMap,
@@ -47,6 +49,7 @@ pub struct Runtime {
     loader: Arc<Loader>,
     apps: ArcSwap<HashMap<Target, LoadedApp>>,
     pool: Arc<Semaphore>,
+    places: Arc<Places>,
     instances: u32,
     draining: AtomicBool,
 }
@@ -64,7 +67,7 @@ impl Runtime {
         let loader = Loader {
             platforms: Platforms::new(options.instances),
             cache,
-            blocks: blocks.clone(),
+            blocks,
             pool: pool.clone(),
             idle: idle.clone(),
         };
@@ -73,15 +76,14 @@ impl Runtime {
         let early = loader.clone();
         // An engine that cannot be made is the error of the first guest that is loaded.
         tokio::task::spawn_blocking(move || drop(early.platforms.plain()));
-        let runtime = Arc::new(Self {
+        Ok(Arc::new(Self {
             loader,
             apps: ArcSwap::default(),
+            places: Places::new(options.instances, pool.clone()),
             pool,
             instances: options.instances,
             draining: AtomicBool::new(false),
-        });
-        blocks.set_invoke(runtime.clone());
-        Ok(runtime)
+        }))
     }
 
     /// Reads, compiles (or takes from the cache) and links a guest whose imports these backends are to serve. Nothing is
@@ -120,6 +122,15 @@ impl Runtime {
     #[must_use]
     pub fn app(&self, target: &Target) -> Option<LoadedApp> {
         self.apps.load().get(target).cloned()
+    }
+
+    /// Sets who is asked to give up workflow instances that only wait, and how many, when others need their places.
+    pub fn on_shortage(&self, release: impl Fn(usize) + Send + Sync + 'static) {
+        self.places.on_shortage(release);
+    }
+
+    pub(crate) fn places(&self) -> &Arc<Places> {
+        &self.places
     }
 
     /// Serves one request from outside. Never fails: what goes wrong is a response with its reason.
@@ -174,10 +185,33 @@ impl Runtime {
         app: &LoadedApp,
         backends: &Arc<Backends>,
     ) -> Result<Vec<Subscription>, String> {
-        let guest = app.guest().clone();
-        let Some(indices) = guest.exports.subscriptions.clone() else {
+        let Some(indices) = app.guest().exports.subscriptions.clone() else {
             return Ok(Vec::new());
         };
+        let declared = self
+            .ask(app, backends, move |ready| {
+                Box::pin(async move {
+                    let subscriptions = indices.load(&mut ready.store, &ready.instance)?;
+                    subscriptions.call_declare(&mut ready.store).await
+                })
+            })
+            .await?;
+        Ok(declared
+            .into_iter()
+            .map(|found| subscription(found, app.app()))
+            .collect())
+    }
+
+    /// Asks a guest something about itself, in an instance of its own whose imports reach these backends.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        app: &LoadedApp,
+        backends: &Arc<Backends>,
+        question: impl for<'r> FnOnce(&'r mut Ready) -> BoxFuture<'r, wasmtime::Result<T>>
+        + Send
+        + 'static,
+    ) -> Result<T, String> {
+        let guest = app.guest().clone();
         let manifest = app.app();
         let caller = Arc::new(Caller {
             namespace: manifest.namespace.clone(),
@@ -206,24 +240,16 @@ impl Runtime {
         let (send, receive) = tokio::sync::oneshot::channel();
         let work = async move {
             let mut ready = guest.ready(prepared).await?;
-            let called = async {
-                let subscriptions = indices.load(&mut ready.store, &ready.instance)?;
-                subscriptions.call_declare(&mut ready.store).await
-            };
-            let called = called.await;
-            let declared =
-                called.map_err(|error| classify(&error, ready.store.data(), Failure::Trap))?;
-            let _ = send.send(declared);
+            let answer = question(&mut ready).await;
+            let answer =
+                answer.map_err(|error| classify(&error, ready.store.data(), Failure::Trap))?;
+            let _ = send.send(answer);
             Ok(())
         };
         Run::new(Box::pin(work), cpu, caller.deadline, permit)
             .await
             .map_err(explain)?;
-        let declared = receive.await.unwrap_or_default();
-        Ok(declared
-            .into_iter()
-            .map(|found| subscription(found, manifest))
-            .collect())
+        receive.await.map_err(|_| "it gave no answer".to_owned())
     }
 
     /// Refuses new calls and waits for those in flight, at most `limit`. Returns how many were left.
@@ -343,6 +369,12 @@ impl Invoke for Runtime {
                 _ => InvokeError::Unavailable(text),
             }
         })
+    }
+}
+
+impl LocalApps for Runtime {
+    fn serves(&self, target: &Target) -> bool {
+        self.apps.load().contains_key(target)
     }
 }
 

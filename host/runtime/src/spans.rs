@@ -3,6 +3,7 @@
 use crate::{app::AppContext, failure::Failure};
 use berth_blocks::Delivery;
 use berth_telemetry::trace::{Origin, Span, SpanKind, Trace};
+use berth_workflow::ActivityTask;
 use http::{HeaderMap, Request, StatusCode, Uri, uri::Authority};
 
 /// An app gets a request: where its work stands, and the span of that. The guest sees itself in the headers, so that
@@ -70,6 +71,23 @@ pub(crate) fn batch(app: &AppContext, batch: &[Delivery]) -> (Trace, Span) {
         }
     }
     (trace, span)
+}
+
+/// One attempt of an activity. It nests below whoever started the workflow: retries stand beside each other.
+pub(crate) fn activity(app: &AppContext, task: &ActivityTask) -> (Trace, Span) {
+    let trace = app.tracer.join(started_by(task.traceparent.as_deref()));
+    let span = trace.span(SpanKind::Internal, || {
+        format!("workflow.activity {}", task.name).into()
+    });
+    if span.is_recorded() {
+        span.set("berth.activity.attempt", task.attempt);
+    }
+    (trace.inside(&span), span)
+}
+
+/// Who started a workflow, as its history has it.
+pub(crate) fn started_by(traceparent: Option<&str>) -> Origin {
+    Origin::of_texts(traceparent.unwrap_or_default(), "", "")
 }
 
 /// A guest asks the world outside: the span, and the headers that make the other side nest below it. A guest that makes

@@ -2,7 +2,7 @@
 
 use crate::{
     ActivityOptions, Payload, RetryPolicy, WaitError,
-    core::{Command, ContinueAsNew, Core, WaitFor},
+    core::{Command, ContinueAsNew, Core, Random, WaitFor},
     limits::{CUSTOM_STATUS_BYTES_MAX, ID_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX},
 };
 use berth_blocks::workflow::{InstanceKey, Timestamp};
@@ -94,6 +94,13 @@ impl Context {
             )));
         }
         Ok(self.core.lock().random_bytes(count))
+    }
+
+    /// Randomness for what code does not ask of its context, such as the seeds of hash tables: the same in every replay,
+    /// and apart from [`random`](Self::random), so that a change of either leaves the other as it is.
+    #[must_use]
+    pub fn system_random(&self) -> Random {
+        self.core.lock().system_random()
     }
 
     /// A UUID (version 4): the same in every replay.

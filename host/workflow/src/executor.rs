@@ -67,6 +67,12 @@ pub trait Executor: Send + Sync + 'static {
         stored.map(str::to_owned)
     }
 
+    /// Names of the workflows of an app, if they are known here.
+    fn workflows(&self, namespace: &Namespace, app: &AppId) -> Option<Vec<String>> {
+        let _ = (namespace, app);
+        None
+    }
+
     /// Runs a workflow. The future lives as long as this host owns the instance, and waits inside the methods of
     /// [`Context`]. It must do nothing but what its context offers, since it is run again from the beginning on another
     /// day or host. It is dropped when the instance is given up.

@@ -26,21 +26,21 @@ mod failure;
 mod guest;
 pub mod limits;
 mod message;
-mod payload;
 mod platform;
 mod policy;
 mod replay;
 
+pub use self::core::Random;
+pub use berth_blocks::workflow::{
+    Conflict, Failure, InstanceView, Payload, RerunOptions, Reuse, StartOptions, StartedInstance,
+    WorkflowError,
+};
 pub use codec::DecodeError;
 pub use context::{ChildOptions, Context, ContextError, Handle};
-pub use engine::{
-    ClientError, Config, Conflict, Engine, History, InstanceView, Overdue, OwnedInstance,
-    RerunOptions, Retention, Reuse, StartOptions, StartedInstance,
-};
+pub use engine::{Config, Engine, Engines, History, Overdue, OwnedInstance, Retention};
 pub use event::{ActivityScheduled, ChildScheduled, Event, EventKind, Parent, Started};
 pub use executor::{ActivityTask, Executor, WorkflowEnd, WorkflowRun};
-pub use failure::{Failure, WaitError};
-pub use payload::Payload;
+pub use failure::WaitError;
 pub use platform::{Platform, Task, Tokio};
 pub use policy::{ActivityOptions, Dispatch, RetryPolicy};
 pub use replay::{Replay, replay};

@@ -53,6 +53,9 @@ const HTTP: &str = "wasi:http/incoming-handler@0.2.12";
 const HTTP_P3: &str = "wasi:http/handler@0.3.0";
 const SUBSCRIBER: &str = "berth:pubsub/subscriber@0.1.0";
 const SUBSCRIPTIONS: &str = "berth:pubsub/subscriptions@0.1.0";
+const WORKFLOWS: &str = "berth:workflow/workflows@0.1.0";
+const ACTIVITIES: &str = "berth:workflow/activities@0.1.0";
+const REGISTRY: &str = "berth:workflow/registry@0.1.0";
 
 const SHOP: &str = "guest-examples/shop";
 const TESTS: &str = "tests/guests";
@@ -117,6 +120,7 @@ const GUESTS: &[Guest] = &[
     shop("inventory-service", &[HTTP]),
     shop("notification-service", &[HTTP, SUBSCRIBER]),
     shop("audit-service", &[HTTP]),
+    shop("order-saga", &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     contract("contract-rust", RUST),
     contract("contract-c", C),
     contract("contract-js", JAVASCRIPT),
@@ -128,6 +132,7 @@ const GUESTS: &[Guest] = &[
     test("keyvalue", RUST, &[HTTP]),
     test("keyvalue-draft2", RUST, &[HTTP]),
     test("probe", RUST, &[HTTP]),
+    test("worker", RUST, &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     test("bench", RUST, &[HTTP, SUBSCRIBER]),
 ];
 

@@ -127,6 +127,10 @@ impl HostBuilder {
             command = command.arg("--dapr-http-port").arg("0");
         }
         command = command.arg("--data-dir").arg(data);
+        if !self.names("--user-dir") {
+            // Hosts of other tests are no neighbours.
+            command = command.arg("--user-dir").arg(data.join("user"));
+        }
         if !self.text_log {
             command = command
                 .arg("--output")
@@ -213,6 +217,16 @@ impl Host {
     #[must_use]
     pub fn data_dir(&self) -> &Path {
         &self.data
+    }
+
+    /// Where other hosts reach it.
+    ///
+    /// # Errors
+    /// It is alone.
+    pub fn mesh_address(&self) -> Result<String> {
+        let text = fs::read(self.data.join("host.json")).context("reading host.json")?;
+        let file: Value = serde_json::from_slice(&text)?;
+        Ok(file["mesh"].as_str().context("it is alone")?.to_owned())
     }
 
     /// Its process ID.

@@ -47,6 +47,17 @@ impl Failure {
         Self { status, body }
     }
 
+    /// The status of the answer.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The short code for programs.
+    pub fn code(&self) -> &str {
+        let code = self.body.get("error").and_then(Value::as_str);
+        code.unwrap_or("unknown")
+    }
+
     /// One more thing that a program may want to know.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.body.insert(name.into(), value.into());

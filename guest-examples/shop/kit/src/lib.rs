@@ -2,6 +2,7 @@
 //!
 //! - [`serve`]: a `wasi:http` request in, a [`Reply`] or a [`Failure`] out, both JSON;
 //! - [`Field`]: JSON that was read by a stranger's program, checked field by field;
+//! - [`Order`]: what an order is, and what it takes to be one;
 //! - [`Documents`]: JSON documents in a state store;
 //! - [`attempts`]: the bounded loop around a write that may lose against another one.
 
@@ -10,6 +11,7 @@ mod documents;
 mod failure;
 mod field;
 mod http;
+mod order;
 mod path;
 
 pub use attempts::attempts;
@@ -17,6 +19,7 @@ pub use documents::{Document, Documents, if_absent, if_unchanged, last_write, wo
 pub use failure::Failure;
 pub use field::Field;
 pub use http::{Reply, Request, serve};
+pub use order::{Item, Order, Status};
 pub use wit::berth::state::store as state;
 
 /// Generated from the WIT. A guest maps the interfaces that the kit speaks to these with `with`.

@@ -1,11 +1,8 @@
 //! Calls to inventory-service.
 
-use crate::{
-    order::Order,
-    wit::berth::invocation::invoker::{self, Error, Request},
-};
+use crate::wit::berth::invocation::invoker::{self, Error, Request};
 use serde_json::json;
-use shop_kit::Failure;
+use shop_kit::{Failure, Order};
 
 /// Leaves this service time to answer within its own limit of five seconds.
 const TIMEOUT_MS: u32 = 3_000;

@@ -10,7 +10,6 @@
 mod carts;
 mod inventory;
 mod merge_patch;
-mod order;
 mod orders;
 mod payment;
 mod topic;

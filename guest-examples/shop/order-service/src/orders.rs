@@ -1,12 +1,7 @@
 //! `/orders`.
 
-use crate::{
-    inventory,
-    order::{Order, Status},
-    payment, topic,
-    wit::wasi::random::random::get_random_bytes,
-};
-use shop_kit::{Documents, Failure, Reply, Request, if_absent, last_write, won};
+use crate::{inventory, payment, topic, wit::wasi::random::random::get_random_bytes};
+use shop_kit::{Documents, Failure, Order, Reply, Request, Status, if_absent, last_write, won};
 
 /// Takes an order.
 ///

@@ -1,10 +1,7 @@
 //! The topic on which orders are announced.
 
-use crate::{
-    order::Order,
-    wit::berth::pubsub::publisher::{self, Error, Message, PublishOptions},
-};
-use shop_kit::Failure;
+use crate::wit::berth::pubsub::publisher::{self, Error, Message, PublishOptions};
+use shop_kit::{Failure, Order};
 
 /// Publishes the order to `orders`. Repeating it is harmless: the event's ID is the order's, and whoever receives it
 /// must expect it more than once anyway.

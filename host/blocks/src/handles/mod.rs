@@ -9,9 +9,11 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod workflows;
 
 pub use invoker::Invoker;
 pub use publisher::{BulkMessage, Message, PublishOptions, Publisher};
 pub use secrets::Secrets;
 pub use state::{DeleteItem, SetItem, State, StateOperation};
 pub use topics::Topics;
+pub use workflows::Workflows;

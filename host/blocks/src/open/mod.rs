@@ -21,6 +21,7 @@ mod tests;
 pub use check::check;
 pub use defaults::embedded_defaults;
 pub(crate) use opening::OpenedFrom;
+pub use secrets::{ReferencedSecrets, Referrer};
 
 use crate::{
     backend::Backends,

@@ -220,7 +220,8 @@ impl<'o> Opening<'o> {
 
     /// Secrets of a document, within the time that it may take to open.
     async fn fetch(&self, component: &Component) -> Result<resolve::Fetched, Vec<Diagnostic>> {
-        let fetch = secrets::fetch(component, self.components, &self.opened);
+        let referrer = component.into();
+        let fetch = secrets::fetch(&referrer, self.components, &self.opened);
         let timeout = component.init_timeout;
         tokio::time::timeout(timeout, fetch)
             .await

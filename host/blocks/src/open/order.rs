@@ -14,7 +14,7 @@ pub(super) fn ready<'c>(
             .any(|other| other.name == store && other.namespace == of.namespace)
     };
     let blocked = |component: &Component| {
-        secrets::store_of(component, all)
+        secrets::store_of(&component.into(), all)
             .is_ok_and(|store| store.is_some_and(|store| is_waiting(store, component)))
     };
     let (blocked, ready): (Vec<_>, Vec<_>) = waiting

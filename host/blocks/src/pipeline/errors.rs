@@ -3,6 +3,7 @@
 use super::Outcome;
 use crate::{
     invocation::InvokeError, pubsub::PubSubError, secrets::SecretError, state::StateError,
+    workflow::WorkflowError,
 };
 
 /// An error of a block, as the pipeline sees it.
@@ -73,6 +74,9 @@ block_error!(PubSubError [Unavailable, Timeout]:
 block_error!(SecretError [Unavailable, Timeout]:
     NotConfigured => NotFound, NotFound => NotFound, Denied => Denied, Invalid => Invalid,
     Unavailable => Unavailable, Timeout => Timeout, Other => Other);
+block_error!(WorkflowError [Unavailable, Timeout]:
+    NotFound => NotFound, Exists => Conflict, Denied => Denied, Invalid => Invalid, NotAllowed => Conflict,
+    TooLarge => TooLarge, Unavailable => Unavailable, Timeout => Timeout);
 block_error!(InvokeError [Undelivered, Unavailable, Timeout]:
     NotFound => NotFound, Denied => Denied, Invalid => Invalid, Undelivered => Unavailable,
     Unavailable => Unavailable, Timeout => Timeout, TooLarge => TooLarge, Other => Other);

@@ -36,6 +36,18 @@ operations! {
     SecretGet "secrets.get",
     SecretBulk "secrets.bulk",
     Invoke "invocation.invoke",
+    WorkflowStart "workflow.start",
+    WorkflowGet "workflow.get",
+    WorkflowWait "workflow.wait",
+    WorkflowRaiseEvent "workflow.raise_event",
+    WorkflowCancel "workflow.cancel",
+    WorkflowSuspend "workflow.suspend",
+    WorkflowResume "workflow.resume",
+    WorkflowTerminate "workflow.terminate",
+    WorkflowPurge "workflow.purge",
+    WorkflowList "workflow.list",
+    WorkflowHistory "workflow.history",
+    WorkflowRerun "workflow.rerun",
 }
 
 impl Operation {

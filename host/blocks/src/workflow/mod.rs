@@ -15,10 +15,15 @@
 //! Ownership. A host joins with a lease and renews that one lease, however many instances it owns. Claiming an
 //! instance raises its epoch, so that a host that was taken for dead and comes back is refused at its next commit.
 
+mod client;
 mod commit;
 mod instance;
 mod task;
 
+pub use client::{
+    Conflict, Failure, HistoryEvent, InstanceView, Payload, RerunOptions, Reuse, StartOptions,
+    StartedInstance, WorkflowEngine, WorkflowError,
+};
 pub use commit::{
     Blob, Commit, Created, EventRow, Message, MessageId, NewInstance, Outgoing, Release, Sent,
     StartChild, StoredMessage,
@@ -54,6 +59,21 @@ pub enum WorkflowStoreError {
     /// Anything else; whether a change happened is unknown.
     #[error("{0}")]
     Other(String),
+}
+
+impl From<WorkflowStoreError> for WorkflowError {
+    fn from(error: WorkflowStoreError) -> Self {
+        match error {
+            WorkflowStoreError::NotFound(text) => Self::NotFound(text),
+            WorkflowStoreError::NotAllowed(text) | WorkflowStoreError::Fenced(text) => {
+                Self::NotAllowed(text)
+            }
+            WorkflowStoreError::TooLarge(text) => Self::TooLarge(text),
+            WorkflowStoreError::Unavailable(text) | WorkflowStoreError::Other(text) => {
+                Self::Unavailable(text)
+            }
+        }
+    }
 }
 
 /// A store of workflow instances: one attempt per call, no policy.
@@ -182,6 +202,11 @@ pub trait WorkflowStore: Send + Sync + 'static {
     /// is no longer this host's, and nothing happened.
     async fn finish_task(&self, task: &TaskId, result: Message)
     -> Result<bool, WorkflowStoreError>;
+
+    /// Whether several hosts may use it at the same time.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// Whether the engine answers.
     async fn ping(&self) -> Result<(), WorkflowStoreError>;

@@ -1,6 +1,7 @@
 //! One file per command: its flags and what it does.
 
 pub mod apps;
+pub mod ca;
 pub mod check;
 pub mod components;
 pub mod dlq;
@@ -10,6 +11,7 @@ mod payload;
 pub mod publish;
 pub mod run;
 pub mod topics;
+pub mod workflow;
 
 use crate::{
     args::{Args, Command},
@@ -21,7 +23,7 @@ use std::future::Future;
 /// Does what was asked.
 pub fn execute(args: Args) -> Result<(), Failure> {
     match args.command {
-        Command::Run(args) => run::execute(args),
+        Command::Run(args) => run::execute(*args),
         Command::Check(args) => check::execute(&args),
         Command::Apps(args) => ask(apps::execute(&args)),
         Command::Components(args) => ask(components::execute(&args)),
@@ -30,6 +32,8 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         Command::Topics(args) => ask(topics::execute(&args)),
         Command::Dlq(args) => ask(dlq::execute(&args)),
         Command::LogLevel(args) => ask(log_level::execute(&args)),
+        Command::Workflow(args) => ask(workflow::execute(&args)),
+        Command::Ca(args) => ca::execute(&args),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     args::{DEFAULT_DATA_DIR, LogForm, Output},
     failure::Failure,
-    host::{self, DaprHttpPort, DaprHttpSettings, Settings, Sources},
+    host::{self, DaprHttpPort, DaprHttpSettings, FleetSettings, MeshListen, Settings, Sources},
 };
 use anyhow::Context;
 use berth_resources::{AppId, ByteSize, Namespace, Secret};
@@ -63,6 +63,25 @@ pub struct Args {
     /// Largest head of a request to the Dapr HTTP API
     #[arg(long, value_name = "SIZE", default_value = "4Ki", value_parser = size)]
     read_buffer_size: ByteSize,
+    /// Address for other hosts, who call with mutual TLS; `off`: none [default: a free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS", alias = "dapr-internal-grpc-port")]
+    mesh_listen: Option<MeshListen>,
+    /// Address that other hosts are told, if it is not that of --mesh-listen
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    mesh_advertise: Option<SocketAddr>,
+    /// Folder with certificates of the apps, as cert-manager or SPIRE writes them; by default a development CA of your
+    /// own issues them
+    #[arg(long, value_name = "DIR")]
+    certificates: Option<PathBuf>,
+    /// What all of your hosts share: the development CA, and who runs where; by default berth's folder in
+    /// ~/.local/share
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "BERTH_USER_DIR",
+        hide_env_values = true
+    )]
+    user_dir: Option<PathBuf>,
     /// Address of the admin API with /metrics and /healthz; by default 127.0.0.1:9090, or a free port if that is taken
     #[arg(long, value_name = "ADDRESS", alias = "admin-address", value_parser = address)]
     admin: Option<SocketAddr>,
@@ -133,8 +152,17 @@ fn settings(args: Args) -> Result<Settings, Failure> {
         args.app_id,
     )?;
     sources.known_apps.extend(dapr_http.named().cloned());
+    let fleet = FleetSettings {
+        listen: args.mesh_listen.unwrap_or_default(),
+        advertise: args.mesh_advertise,
+        certificates: args.certificates,
+        user_dir: args
+            .user_dir
+            .unwrap_or_else(|| host::default_user_dir(&args.data_dir)),
+    };
     Ok(Settings {
         sources,
+        fleet,
         dapr_http,
         cache_dir: args
             .cache_dir
@@ -152,7 +180,7 @@ fn settings(args: Args) -> Result<Settings, Failure> {
 }
 
 /// `host:port`, `:port` (loopback) or a port alone; `localhost` is 127.0.0.1.
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub fn address(text: &str) -> Result<SocketAddr, String> {
     let port_only = text.strip_prefix(':').unwrap_or(text);
     if let Ok(port) = port_only.parse::<u16>() {
         return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
@@ -184,7 +212,7 @@ fn size(text: &str) -> Result<ByteSize, String> {
 }
 
 /// Go's form, as in Dapr and in documents.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     berth_resources::parse_duration(text).map_err(|error| error.to_string())
 }
 

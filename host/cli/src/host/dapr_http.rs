@@ -167,7 +167,7 @@ impl DaprHttpSettings {
                 };
                 resolve(&name, apps, own).map(Some)
             }
-            (None, [only]) => Ok(Some(target(only))),
+            (None, [only]) => Ok(Some(only.into())),
             (None, _) => Ok(None),
         }
     }
@@ -193,7 +193,7 @@ fn resolve(name: &CallerName, apps: &[App], own: &Namespace) -> Result<Target, F
     let same: Vec<_> = apps.iter().filter(|app| app.id == name.app).collect();
     match same.as_slice() {
         [] => Ok(named(own)),
-        [only] => Ok(target(only)),
+        [only] => Ok((*only).into()),
         several if several.iter().any(|app| app.namespace == *own) => Ok(named(own)),
         several => {
             let mut all: Vec<_> = several
@@ -207,13 +207,6 @@ fn resolve(name: &CallerName, apps: &[App], own: &Namespace) -> Result<Target, F
             ))
             .hint(format!("name it with its namespace: {}", all.join(" or "))))
         }
-    }
-}
-
-fn target(app: &App) -> Target {
-    Target {
-        namespace: app.namespace.clone(),
-        app: app.id.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Documents, Settings,
+    fleet::{Change, Fleet},
     guests::{self, LoadedGuest},
     subscriptions,
 };
@@ -15,6 +16,7 @@ use berth_blocks::{
 use berth_gateway::ingress::{ExposedApp, RouteTable};
 use berth_resources::{App, AppId, Component, Diagnostic, Namespace, Resources, Severity};
 use berth_runtime::{LoadedApp, Runtime};
+use berth_workflow::Engines;
 use std::sync::Arc;
 
 /// What deployments are made with. Lives as long as the host.
@@ -24,6 +26,10 @@ pub struct Workshop {
     pub blocks: Blocks,
     pub runtime: Arc<Runtime>,
     pub connections: Connections,
+    /// Other hosts, and services outside.
+    pub fleet: Fleet,
+    /// Workflows, an engine for each namespace that has any.
+    pub engines: Arc<Engines>,
     /// Who calls through Dapr's API: apps of documents, and native programs.
     pub callers: Vec<Target>,
 }
@@ -40,6 +46,7 @@ pub struct Prepared {
     pub deployment: Deployment,
     pub backends: Arc<Backends>,
     pub routes: RouteTable,
+    pub fleet: Change,
 }
 
 impl Deployment {
@@ -49,6 +56,11 @@ impl Deployment {
             .iter()
             .map(|guest| guest.loaded.clone())
             .collect()
+    }
+
+    /// Who they are.
+    pub fn targets(&self) -> Vec<Target> {
+        self.guests.iter().map(LoadedGuest::target).collect()
     }
 
     /// The components, and whether each is an embedded default.
@@ -71,7 +83,12 @@ impl Workshop {
         before: Option<&Deployment>,
     ) -> Result<Prepared, Failure> {
         let backends = Arc::new(self.open(&documents.resources).await?);
-        self.load(documents, backends, before).await
+        let present: Vec<_> = before.map(Deployment::targets).unwrap_or_default();
+        let fleet = self
+            .fleet
+            .prepare(&documents.resources, &backends, &self.callers, &present)
+            .await?;
+        self.load(documents, backends, fleet, before).await
     }
 
     /// Opens the backends of documents; those that are open and unchanged are used again.
@@ -115,6 +132,7 @@ impl Workshop {
         &self,
         documents: Documents,
         backends: Arc<Backends>,
+        fleet: Change,
         before: Option<&Deployment>,
     ) -> Result<Prepared, Failure> {
         let apps = &documents.resources.apps;
@@ -145,6 +163,7 @@ impl Workshop {
             deployment,
             backends,
             routes,
+            fleet,
         })
     }
 }

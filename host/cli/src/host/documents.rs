@@ -1,6 +1,6 @@
 //! The documents of a deployment, checked as far as that goes without opening anything.
 
-use super::Sources;
+use super::{Sources, fleet::Agreed};
 use crate::failure::Failure;
 use anyhow::Context;
 use berth_blocks::{
@@ -35,6 +35,7 @@ impl Documents {
         let mut resources = loaded.resources;
         let mut findings = loaded.diagnostics;
         findings.extend(check(&resources.components, registry));
+        findings.extend(Agreed::of(&resources).err().into_iter().flatten());
         let written = resources.components.len();
         for namespace in namespaces(&resources, &sources.namespace) {
             let defaults = embedded_defaults(&namespace, &resources.components);

@@ -1,6 +1,6 @@
 //! Guests: loaded in parallel, and only where something changed.
 
-use super::{Documents, subscriptions::target};
+use super::Documents;
 use crate::failure::Failure;
 use berth_blocks::{
     Backend, Backends, Blocks, Opening, VisibleBackend,
@@ -41,7 +41,7 @@ struct MadeFrom {
 impl LoadedGuest {
     /// The identity of its app.
     pub fn target(&self) -> Target {
-        target(self.loaded.app())
+        self.loaded.app().into()
     }
 
     /// Whether the two are one guest, loaded once.
@@ -123,6 +123,16 @@ async fn load_one(
         .map_err(|why| {
             let message = format!(
                 "guest of app `{}` does not say what it subscribes to: {why}",
+                app.id
+            );
+            vec![error(app, message)]
+        })?;
+    runtime
+        .ask_registry(&loaded, backends)
+        .await
+        .map_err(|why| {
+            let message = format!(
+                "guest of app `{}` does not say which workflows and activities it has: {why}",
                 app.id
             );
             vec![error(app, message)]

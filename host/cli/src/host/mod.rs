@@ -14,6 +14,7 @@ mod data_dir;
 mod deployment;
 mod documents;
 mod files_limit;
+mod fleet;
 mod guests;
 mod heal;
 mod instances;
@@ -29,6 +30,7 @@ mod watch;
 
 pub use dapr_http::{DaprHttpPort, DaprHttpSettings};
 pub use documents::Documents;
+pub use fleet::{FleetSettings, MeshListen, default_user_dir, development_ca};
 pub use guests::check_guests;
 pub use instances::default_max as default_max_instances;
 pub use life::run;
@@ -51,6 +53,8 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Address of the ingress.
     pub listen: SocketAddr,
+    /// Other hosts.
+    pub fleet: FleetSettings,
     /// Dapr's HTTP API.
     pub dapr_http: DaprHttpSettings,
     /// Address of the admin API; absent: the usual one, or any.
@@ -67,14 +71,17 @@ pub struct Settings {
 
 /// `$XDG_CACHE_HOME/berth`, `~/.cache/berth`, or a folder in the data directory where there is no home.
 pub fn default_cache_dir(data_dir: &Path) -> PathBuf {
+    folder_of_user("XDG_CACHE_HOME", ".cache").unwrap_or_else(|| data_dir.join("cache"))
+}
+
+/// berth's folder in one of the user's: the one that a variable names, else the usual one in the home directory.
+fn folder_of_user(variable: &str, usual: &str) -> Option<PathBuf> {
     let set = |name: &str| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    match (set("XDG_CACHE_HOME"), set("HOME")) {
-        (Some(cache), _) if cache.is_absolute() => cache.join("berth"),
-        (_, Some(home)) => home.join(".cache").join("berth"),
-        _ => data_dir.join("cache"),
-    }
+    let named = set(variable).filter(|path| path.is_absolute());
+    let folder = named.or_else(|| Some(set("HOME")?.join(usual)))?;
+    Some(folder.join("berth"))
 }

@@ -2,7 +2,7 @@
 
 use super::{Documents, deployment::Prepared, guests::LoadedGuest, running::Running};
 use crate::failure::Failure;
-use berth_blocks::registry::InputFile;
+use berth_blocks::{invocation::Target, registry::InputFile};
 use berth_runtime::LoadedApp;
 use std::time::{Duration, Instant};
 
@@ -46,11 +46,13 @@ impl Running {
             deployment,
             backends,
             routes,
+            mut fleet,
         } = match prepared {
             Ok(prepared) => prepared,
             Err(failure) => return Outcome::Refused(failure),
         };
         self.workshop.blocks.swap(backends);
+        self.workshop.fleet.apply(&mut fleet);
         let runtime = &self.workshop.runtime;
         let apps = deployment.apps();
         let leaving = self.leaving(&apps);
@@ -63,14 +65,22 @@ impl Running {
                 .collect(),
         );
         self.doors.ingress.swap(routes);
+        if let Some(neighbours) = &mut self.doors.neighbours {
+            neighbours.change(fleet).await;
+        }
         self.deliveries.reconcile(deployment.plan.clone()).await;
         if !leaving.is_empty() {
             tokio::time::sleep(HANDOVER).await;
             runtime.swap(apps);
         }
+        let changed = loaded.iter();
+        let changed: Vec<_> = changed
+            .map(|app| (app.namespace.clone(), app.app.clone()))
+            .collect();
+        self.workshop.engines.reconcile(&changed).await;
         self.deployment = deployment;
         Outcome::Swapped {
-            loaded,
+            loaded: loaded.iter().map(|app| app.app.to_string()).collect(),
             took: began.elapsed(),
         }
     }
@@ -99,10 +109,10 @@ impl Running {
     }
 
     /// Apps of the new deployment whose guest is not one that runs already.
-    fn loaded_anew(&self, guests: &[LoadedGuest]) -> Vec<String> {
+    fn loaded_anew(&self, guests: &[LoadedGuest]) -> Vec<Target> {
         let running = &self.deployment.guests;
         let is_known = |guest: &LoadedGuest| running.iter().any(|one| one.is_made_like(guest));
         let new = guests.iter().filter(|guest| !is_known(guest));
-        new.map(|guest| guest.target().app.to_string()).collect()
+        new.map(LoadedGuest::target).collect()
     }
 }

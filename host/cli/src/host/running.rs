@@ -3,6 +3,7 @@
 use super::{
     Settings, Sources, data_dir,
     deployment::{Deployment, Workshop},
+    fleet::Neighbours,
 };
 use crate::{host_file::Written, ui};
 use berth_blocks::{Backends, Deliveries};
@@ -33,6 +34,8 @@ pub struct Doors {
     /// Dapr's HTTP API, one for each caller.
     pub dapr_http: Vec<ServingDaprHttp>,
     pub admin: ServingAdmin,
+    /// Other hosts, unless the host is alone.
+    pub neighbours: Option<Neighbours>,
     /// `host.json`, removed with this.
     pub written: Written,
 }
@@ -73,6 +76,7 @@ impl Running {
             ingress,
             dapr_http,
             admin,
+            neighbours,
             written,
         } = doors;
         let messages = async {
@@ -84,8 +88,16 @@ impl Running {
             }
         };
         let native = join_all(dapr_http.into_iter().map(|door| door.drain(limit)));
-        let (cut, cut_native, ()) = tokio::join!(ingress.drain(limit), native, messages);
-        let cut_connections = cut + cut_native.into_iter().sum::<usize>();
+        let neighbours = async {
+            match neighbours {
+                Some(neighbours) => neighbours.drain(limit).await,
+                None => 0,
+            }
+        };
+        let (cut, cut_native, cut_hosts, ()) =
+            tokio::join!(ingress.drain(limit), native, neighbours, messages);
+        let cut_connections = cut + cut_hosts + cut_native.into_iter().sum::<usize>();
+        workshop.engines.shut_down().await;
         let left = limit.saturating_sub(began.elapsed());
         let cut_calls = workshop.runtime.drain(left).await;
         drop(written);

@@ -5,6 +5,7 @@ use super::{
     Documents, Settings, dapr_http, data_dir,
     deployment::{Prepared, Workshop},
     files_limit,
+    fleet::{Fleet, Neighbours},
     running::{Doors, Running},
     summary,
 };
@@ -21,6 +22,7 @@ use berth_gateway::{
 };
 use berth_runtime::{Runtime, RuntimeOptions};
 use berth_telemetry::Metrics;
+use berth_workflow::{Config, Engines};
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
@@ -59,29 +61,51 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         .map_err(|error| listen_taken(error, settings.listen))?;
     let dapr_http = dapr_http::bind(&settings, &planned, files / 8)?;
     let admin = bind_admin(settings.admin)?;
+    let callers: Vec<_> = planned.into_iter().map(|door| door.caller).collect();
+    let connections = Connections::default();
+    let (fleet, listening) = Fleet::open(
+        &settings.fleet,
+        &documents.resources,
+        &callers,
+        runtime.clone(),
+        connections.clone(),
+    )
+    .await?;
+    blocks.set_invoke(fleet.router.clone());
+    let engines = engines(&settings, &blocks, &runtime);
+    blocks.set_workflows(engines.clone());
     let workshop = Workshop {
         settings,
         registry,
         blocks: blocks.clone(),
         runtime: runtime.clone(),
-        connections: Connections::default(),
-        callers: planned.into_iter().map(|door| door.caller).collect(),
+        connections,
+        fleet,
+        engines,
+        callers,
     };
     let Prepared {
         deployment,
         backends,
         routes,
+        fleet: mut change,
     } = workshop.prepare(documents, None).await?;
     blocks.swap(backends);
+    workshop.fleet.apply(&mut change);
     runtime.swap(deployment.apps());
     let deliveries = Arc::new(Deliveries::new(blocks.clone(), runtime.clone()));
     deliveries.reconcile(deployment.plan.clone()).await;
     deliveries.begun(SUBSCRIBED_WITHIN).await;
+    workshop.engines.reconcile(&[]).await;
     let settings = &workshop.settings;
     let ingress = ingress
         .serve(runtime.clone(), routes)
         .map_err(|error| listen_taken(error, settings.listen))?;
     let dapr_http = dapr_http::serve(dapr_http, &blocks, &deliveries)?;
+    let neighbours = match listening {
+        Some(listening) => Some(Neighbours::start(&workshop.fleet, listening, change)?),
+        None => None,
+    };
     let token = AdminToken::generate();
     let address = admin.address();
     let state = AdminState {
@@ -99,6 +123,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         admin: format!("http://{address}"),
         http: format!("http://{}", ingress.address()),
         dapr_http: dapr_http.iter().map(DaprHttpAddress::of).collect(),
+        mesh: neighbours.as_ref().map(|own| own.address().to_string()),
         token: token.reveal().to_owned(),
         namespace: settings.sources.namespace.to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -110,6 +135,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
             ingress,
             dapr_http,
             admin,
+            neighbours,
             written,
         },
         workshop,
@@ -117,6 +143,24 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         deliveries,
         lock,
     })
+}
+
+/// Workflows hold at most half of the instances, so that their activities always find a place.
+fn engines(settings: &Settings, blocks: &Blocks, runtime: &Arc<Runtime>) -> Arc<Engines> {
+    let instances = settings.max_instances as usize;
+    let config = Config {
+        instances_max: (instances / 2).max(1),
+        activities_max: instances,
+        ..Config::default()
+    };
+    let engines = Engines::new(blocks.clone(), runtime.clone(), config);
+    let owner = Arc::downgrade(&engines);
+    runtime.on_shortage(move |count| {
+        if let Some(engines) = owner.upgrade() {
+            engines.release_idle(count);
+        }
+    });
+    engines
 }
 
 fn read(

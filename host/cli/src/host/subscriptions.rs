@@ -1,7 +1,7 @@
 //! Which app receives which topic, and which of its paths the ingress must therefore keep to itself.
 
 use super::guests::LoadedGuest;
-use berth_blocks::{PlannedSubscription, invocation::Target};
+use berth_blocks::PlannedSubscription;
 use berth_resources::{App, Resources, Subscription};
 
 /// The subscriptions of one app: those of documents, and those that it declares itself. A document wins over a
@@ -31,7 +31,7 @@ pub fn plan(resources: &Resources, guest: &LoadedGuest) -> Vec<PlannedSubscripti
         }
     }
     let planned = all.into_iter().map(|subscription| PlannedSubscription {
-        target: target(app),
+        target: app.into(),
         concurrency: usize::try_from(app.limits.concurrency).unwrap_or(usize::MAX),
         body_max: app.limits.request_body.0,
         subscription,
@@ -59,12 +59,4 @@ pub fn private_paths(guest: &LoadedGuest, plan: &[PlannedSubscription]) -> Vec<S
         rules.chain(planned.subscription.default_route.clone())
     });
     routes.collect()
-}
-
-/// The identity of an app.
-pub fn target(app: &App) -> Target {
-    Target {
-        namespace: app.namespace.clone(),
-        app: app.id.clone(),
-    }
 }

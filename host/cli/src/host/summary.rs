@@ -54,6 +54,7 @@ fn object(settings: &Settings, host: &HostFile, deployment: &Deployment, took: D
         "http": host.http,
         "daprHttp": host.dapr_http,
         "admin": host.admin,
+        "mesh": host.mesh,
         "dataDir": absolute(settings),
         "startMilliseconds": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "apps": apps,
@@ -83,11 +84,16 @@ fn text(settings: &Settings, host: &HostFile, deployment: &Deployment, took: Dur
         ""
     };
     parts.push(format!(
-        "{} in {}: {}\n{}\n{} {}   {} {}\n{}",
+        "{} in {}: {}\n{}\n{}\n{} {}   {} {}\n{}",
         ui::paint("ready", Style::new().green().bold()),
         ui::duration(took),
         ui::paint(&host.http, Style::new().bold()),
         dapr_http(settings, host, deployment).join("\n"),
+        format_args!(
+            "{} {}",
+            dim("hosts"),
+            host.mesh.as_deref().unwrap_or("none but this one")
+        ),
         dim("admin"),
         host.admin,
         dim("data"),

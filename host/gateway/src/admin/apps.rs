@@ -36,6 +36,8 @@ fn exports(loaded: &LoadedApp) -> Vec<String> {
         (exports.http, "http"),
         (exports.subscriber, "subscriber"),
         (exports.subscriptions, "subscriptions"),
+        (exports.workflows, "workflows"),
+        (exports.activities, "activities"),
     ];
     let present = all.iter().filter(|(present, _)| *present);
     present.map(|(_, name)| (*name).to_owned()).collect()

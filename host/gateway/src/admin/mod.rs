@@ -8,6 +8,7 @@
 //! | `POST /publish/{pubsub}/{topic}` | `publish` |
 //! | `/dlq/{pubsub}/{topic}`, `.../{id}`, `.../{id}/resend` | `dlq` |
 //! | `GET /logs/level`, `PUT /logs/level[?app=<app>]` | `logs` |
+//! | `GET /workflows`, `/workflows/{app}/{id}`, `.../history`; `POST` to start, raise, change, run again; `DELETE` | `workflows` |
 //! | `POST /shutdown` | `shutdown` |
 //!
 //! Every other route needs `authorization: Bearer <token>`, and every request a Host header that names this machine, so
@@ -29,6 +30,7 @@ pub mod reports;
 mod server;
 mod shutdown;
 mod subscriptions;
+mod workflows;
 
 pub use auth::AdminToken;
 pub use server::{Admin, ServingAdmin};
@@ -72,6 +74,22 @@ fn router(state: Arc<AdminState>) -> Router {
         .route("/depths", get(depths::list))
         .route("/invoke/{app}/{*method}", any(invoke::invoke))
         .route("/publish/{pubsub}/{topic}", post(publish::publish))
+        .route("/workflows", get(workflows::list))
+        .route(
+            "/workflows/{app}/{id}",
+            get(workflows::show).delete(workflows::purge),
+        )
+        .route("/workflows/{app}/{id}/history", get(workflows::history))
+        .route("/workflows/{app}/{id}/start", post(workflows::start))
+        .route(
+            "/workflows/{app}/{id}/events/{event}",
+            post(workflows::raise),
+        )
+        .route("/workflows/{app}/{id}/rerun/{from}", post(workflows::rerun))
+        .route(
+            "/workflows/{app}/{id}/state/{change}",
+            post(workflows::change),
+        )
         .layer(DefaultBodyLimit::max(MESSAGE_BYTES_MAX))
         .route("/dlq/{pubsub}/{topic}", get(dlq::list))
         .route(

@@ -49,7 +49,7 @@ pub struct AppReport {
     pub namespace: String,
     /// App ID.
     pub app_id: String,
-    /// What the guest is: `http`, `subscriber`, `subscriptions`.
+    /// What the guest is: `http`, `subscriber`, `subscriptions`, `workflows`, `activities`.
     pub exports: Vec<String>,
     /// Hosts and paths of the ingress; empty: not exposed, or everywhere as the only app.
     pub routes: Vec<String>,
@@ -206,4 +206,82 @@ pub struct MessageReport {
 pub struct ResendReport {
     /// The topic that the message went back to.
     pub topic: String,
+}
+/// Instances of `GET /workflows`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkflowPageReport {
+    /// Newest first.
+    pub instances: Vec<WorkflowReport>,
+    /// Token of the page that follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// One workflow instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkflowReport {
+    /// Its ID.
+    pub instance_id: String,
+    /// Whose workflow it is.
+    pub app_id: String,
+    /// Name of the workflow.
+    pub workflow: String,
+    /// `pending`, `running`, `suspended`, `stalled`, `completed`, `failed`, `canceled` or `terminated`.
+    pub status: String,
+    /// Set by the workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_status: Option<String>,
+    /// What it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_on: Option<String>,
+    /// Since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<String>,
+    /// Why it is stalled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// Its input; absent in lists. JSON as it is, other text as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<serde_json::Value>,
+    /// Its result; absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<serde_json::Value>,
+    /// Its error; absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// Events of its history.
+    pub events: u64,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339.
+    pub updated_at: String,
+}
+
+/// One event of a history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkflowEventReport {
+    /// Its place in the history.
+    pub number: u64,
+    /// RFC 3339.
+    pub at: String,
+    /// Such as `activity-scheduled`.
+    pub kind: String,
+    /// What else there is to say.
+    pub fields: serde_json::Value,
+    /// Input, result or data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<serde_json::Value>,
+}
+
+/// An instance that was started, or found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkflowStartReport {
+    /// Its ID.
+    pub instance_id: String,
+    /// It was there before.
+    pub existed: bool,
 }

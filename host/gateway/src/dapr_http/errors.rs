@@ -5,6 +5,7 @@
 
 mod publish;
 mod state;
+mod workflow;
 
 pub(super) use publish::{
     PublishCall, bulk_payload, bulk_unreadable, failed_entries, publish, publish_unread,
@@ -12,6 +13,11 @@ pub(super) use publish::{
 };
 pub(super) use state::{
     StateCall, StateOperation, no_queries, no_transactions, state, state_saves, unknown_operation,
+};
+
+pub(super) use workflow::{
+    instance_id_invalid, instance_id_too_long, no_instance, workflow_change, workflow_get,
+    workflow_raise, workflow_start,
 };
 
 use super::reply;

@@ -27,7 +27,7 @@ struct Report<'a> {
     components: Vec<Component>,
     extended: BTreeMap<String, String>,
     subscriptions: Vec<Subscription>,
-    http_endpoints: [&'static str; 0],
+    http_endpoints: Vec<HttpEndpoint>,
     app_connection_properties: AppConnection,
     actor_runtime: ActorRuntime,
 }
@@ -39,6 +39,11 @@ struct Component {
     kind: String,
     version: String,
     capabilities: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct HttpEndpoint {
+    name: String,
 }
 
 #[derive(Serialize)]
@@ -77,6 +82,7 @@ struct ActorRuntime {
 pub(super) fn get(door: &Door) -> Response<Body> {
     let caller = &door.caller;
     let components = door.blocks.described(&caller.namespace, &caller.app);
+    let services = door.blocks.services_outside(&caller.namespace, &caller.app);
     let running = door.deliveries.list().into_iter();
     let own = running.filter(|running| running.target == *caller);
     let mut extended = door.extended.0.lock().clone();
@@ -89,7 +95,10 @@ pub(super) fn get(door: &Door) -> Response<Body> {
         components: components.into_iter().map(Component::from).collect(),
         extended,
         subscriptions: own.map(Subscription::from).collect(),
-        http_endpoints: [],
+        http_endpoints: services
+            .into_iter()
+            .map(|name| HttpEndpoint { name })
+            .collect(),
         app_connection_properties: AppConnection {},
         actor_runtime: ActorRuntime {
             runtime_status: "DISABLED",

@@ -11,6 +11,7 @@
 //! | `/v1.0/publish/{pubsub}/{topic...}`; `/v1.0/publish/bulk/...`, also at `v1.0-alpha1` | `publish` |
 //! | `/v1.0/secrets/{store}/{name}`, `.../bulk` | `secrets` |
 //! | any verb on `/v1.0/invoke/{app}/method/{path...}`; any path with `dapr-app-id` | `invoke` |
+//! | `/v1.0/workflows/{component}/...`, also at `v1.0-beta1` and `v1.0-alpha1` | `workflow` |
 //! | `/v1.0/metadata`, `/v1.0/metadata/{key}` | `metadata` |
 //! | `/v1.0/healthz`, `/v1.0/healthz/outbound` | `healthz` |
 //!
@@ -31,6 +32,7 @@ mod server;
 mod state;
 #[cfg(test)]
 mod tests;
+mod workflow;
 
 pub use server::{DaprHttp, DaprHttpOptions, ServingDaprHttp};
 
@@ -128,6 +130,20 @@ enum Route<'p> {
     BulkGetSecrets {
         store: &'p str,
     },
+    StartWorkflow {
+        name: &'p str,
+    },
+    GetWorkflow {
+        id: &'p str,
+    },
+    RaiseEvent {
+        id: &'p str,
+        event: &'p str,
+    },
+    ChangeWorkflow {
+        id: &'p str,
+        change: workflow::Change,
+    },
     GetMetadata,
     PutMetadata {
         key: &'p str,
@@ -148,6 +164,9 @@ fn found<'p>(method: &Method, path: &'p str) -> Option<Route<'p>> {
     let (block, rest) = rest
         .split_once('/')
         .map_or((rest, None), |(b, r)| (b, Some(r)));
+    if block == "workflows" && VERSIONS_OF_WORKFLOW.contains(&version) {
+        return workflow_route(method, rest?);
+    }
     let alpha = match version {
         "v1.0" => false,
         "v1.0-alpha1" => true,
@@ -182,6 +201,23 @@ fn state_route<'p>(method: &Method, write: bool, alpha: bool, rest: &'p str) -> 
         (Some("transaction"), false) if write => Route::TransactState { store },
         (Some(key), false) if *method == Method::GET => Route::GetState { store, key },
         (Some(key), false) if *method == Method::DELETE => Route::DeleteState { store, key },
+        _ => return None,
+    })
+}
+
+/// All of them have the same routes.
+const VERSIONS_OF_WORKFLOW: [&str; 3] = ["v1.0", "v1.0-beta1", "v1.0-alpha1"];
+
+fn workflow_route<'p>(method: &Method, rest: &'p str) -> Option<Route<'p>> {
+    let parts: Vec<_> = rest.split('/').collect();
+    Some(match (method, parts.as_slice()) {
+        (&Method::POST, [_, name, "start"]) => Route::StartWorkflow { name },
+        (&Method::GET, [_, id]) => Route::GetWorkflow { id },
+        (&Method::POST, [_, id, "raiseEvent", event]) => Route::RaiseEvent { id, event },
+        (&Method::POST, [_, id, change]) => Route::ChangeWorkflow {
+            id,
+            change: workflow::Change::named(change)?,
+        },
         _ => return None,
     })
 }
@@ -257,6 +293,16 @@ impl Door {
             }
             Route::BulkGetSecrets { store } => {
                 secrets::bulk(self, &call.head.headers, named(store)?, query).await
+            }
+            Route::StartWorkflow { name } => workflow::start(self, call, named(name)?, query).await,
+            Route::GetWorkflow { id } => {
+                workflow::get(self, &call.head.headers, named(id)?, query).await
+            }
+            Route::RaiseEvent { id, event } => {
+                workflow::raise(self, call, named(id)?, named(event)?, query).await
+            }
+            Route::ChangeWorkflow { id, change } => {
+                workflow::change(self, &call.head.headers, named(id)?, change, query).await
             }
             Route::GetMetadata => Ok(metadata::get(self)),
             Route::PutMetadata { key } => metadata::put(self, call, named(key)?).await,

@@ -9,12 +9,12 @@ pub use counts::Counts;
 use async_trait::async_trait;
 use berth_blocks::{
     Caller,
-    invocation::{Body, Invoke, InvokeError, Target},
+    invocation::{Body, Invoke, InvokeError, LocalApps, Target},
     resolution::{ResolveError, Resolver},
 };
 use berth_mesh::{
-    CaOptions, CallFailure, CertificateSource, ClientLimits, DevelopmentCa, Gate, Keyring,
-    LocalApps, Mesh, MeshListener, Security, ServerLimits, ServingMesh, TrustDomain,
+    CaOptions, CallFailure, CertificateSource, ClientLimits, DevelopmentCa, Gate, Keyring, Mesh,
+    MeshListener, Security, ServerLimits, ServingMesh, TrustDomain,
 };
 use berth_telemetry::trace::{Origin, Trace};
 use bytes::Bytes;

@@ -7,3 +7,4 @@ pub(crate) mod pubsub;
 pub(crate) mod secrets;
 pub(crate) mod state;
 pub(crate) mod telemetry;
+pub(crate) mod workflow;

@@ -17,7 +17,7 @@ pub(crate) use wait::WaitFor;
 
 use crate::{Event, EventKind, Payload, Started, event::Role};
 use berth_blocks::workflow::{InstanceKey, Timestamp};
-use random::Random;
+pub use random::Random;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -354,6 +354,12 @@ impl Core {
     /// A waiting call was given up.
     pub(crate) fn forget_wait(&mut self, id: u64) {
         self.waiters.remove(id);
+    }
+
+    pub(crate) fn system_random(&self) -> Random {
+        let started = &self.started;
+        let seed = started.seed.as_ref().unwrap_or(&started.execution);
+        Random::new(&format!("{seed}/system"))
     }
 
     pub(crate) fn random_bytes(&mut self, count: usize) -> Vec<u8> {

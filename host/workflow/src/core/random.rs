@@ -2,17 +2,17 @@
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 over seed and counter. Histories depend on it, so it is spelled out here and comes from no generator whose
+/// Randomness that is the same in every replay: SHA-256 over seed and counter. Histories depend on it, so it is spelled out here and comes from no generator whose
 /// algorithm a library may change.
 #[derive(Debug)]
-pub(super) struct Random {
+pub struct Random {
     seed: [u8; 32],
     block: u64,
     left: Vec<u8>,
 }
 
 impl Random {
-    pub(super) fn new(execution: &str) -> Self {
+    pub(crate) fn new(execution: &str) -> Self {
         Self {
             seed: Sha256::digest(execution.as_bytes()).into(),
             block: 0,
@@ -20,7 +20,8 @@ impl Random {
         }
     }
 
-    pub(super) fn bytes(&mut self, count: usize) -> Vec<u8> {
+    /// The next bytes.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         while self.left.len() < count {
             let hash = Sha256::new()
                 .chain_update(self.seed)

@@ -66,16 +66,28 @@ pub(crate) async fn history(
 ) -> Result<VecDeque<Event>, Exit> {
     let mut events = VecDeque::new();
     loop {
-        let from = events.len() as u64;
-        let page = store.history(&row.key, from, PAGE).await.map_err(exit)?;
+        let page = history_page(store, row, events.len() as u64, PAGE).await?;
         let full = page.len() == PAGE;
-        for stored in page {
-            events.push_back(read(store, row, &stored).await?);
-        }
+        events.extend(page);
         if !full {
             return Ok(events);
         }
     }
+}
+
+/// Events from number `from` on, at most `limit`.
+pub(crate) async fn history_page(
+    store: &dyn WorkflowStore,
+    row: &InstanceRow,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<Event>, Exit> {
+    let page = store.history(&row.key, from, limit).await.map_err(exit)?;
+    let mut events = Vec::with_capacity(page.len());
+    for stored in page {
+        events.push(read(store, row, &stored).await?);
+    }
+    Ok(events)
 }
 
 async fn read(

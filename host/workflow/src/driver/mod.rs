@@ -21,7 +21,7 @@ mod wait;
 
 pub(crate) use attempt::timed_out;
 pub(crate) use commit::{new_instance, queue};
-pub(crate) use load::{history, load};
+pub(crate) use load::{history, history_page, load};
 
 use crate::{
     Context, WorkflowEnd, WorkflowRun,

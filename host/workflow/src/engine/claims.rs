@@ -9,10 +9,14 @@ use futures::future::select;
 use std::{
     pin::pin,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 /// Instances taken at once.
 const BATCH: usize = 64;
+
+/// Pause while instances that only wait give their places to others.
+const FULL_PAUSE: Duration = Duration::from_millis(20);
 
 /// Claims whenever there may be something and there is a place for it.
 pub(super) async fn serve(shared: Arc<Shared>) {
@@ -27,13 +31,13 @@ pub(super) async fn serve(shared: Arc<Shared>) {
     }
 }
 
-/// Claims once; gives when the next instance becomes ready. `None`: nobody knows.
+/// Claims once, as many as there are places, perhaps none; gives when the next instance becomes ready. `None`: nobody knows.
 async fn claim(shared: &Arc<Shared>) -> Option<Timestamp> {
     let places = shared
         .config
         .instances_max
         .saturating_sub(shared.owned.lock().len());
-    if places == 0 || shared.stopping.load(Ordering::Relaxed) || !shared.has_lease() {
+    if shared.stopping.load(Ordering::Relaxed) || !shared.has_lease() {
         return None;
     }
     let request = ClaimRequest {
@@ -52,6 +56,12 @@ async fn claim(shared: &Arc<Shared>) -> Option<Timestamp> {
         }
     };
     shared.reach("claimed").await;
+    let now = shared.platform.now();
+    if places == 0 && claims.next_ready_at.is_some_and(|ready| ready <= now) {
+        // Others can go on, while some of ours only wait.
+        shared.release_idle(shared.config.instances_max / 8 + 1);
+        return Some(now.after(FULL_PAUSE));
+    }
     let full = claims.claimed.len() == BATCH;
     for claimed in claims.claimed {
         adopt(

@@ -2,15 +2,13 @@
 
 use super::{Engine, Shared};
 use crate::{
-    Event, Failure, Payload, Replay, codec,
-    driver::{Exit, history},
+    Event, InstanceView, Payload, Replay, WorkflowError, codec,
+    driver::{Exit, history, history_page},
     limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX},
     message::{Ended, Message},
     replay,
 };
-use berth_blocks::workflow::{
-    InstanceKey, InstancePage, InstanceQuery, InstanceRow, Sent, WorkflowStoreError,
-};
+use berth_blocks::workflow::{InstanceKey, InstancePage, InstanceQuery, InstanceRow, Sent};
 use berth_resources::{AppId, Namespace};
 use futures::future::{BoxFuture, select};
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -18,56 +16,6 @@ use tokio::sync::Notify;
 
 /// Children looked up at once.
 const PAGE: usize = 500;
-
-/// Why a call about an instance failed: the variant says what the caller can do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ClientError {
-    /// There is no such instance.
-    #[error("{0}")]
-    NotFound(String),
-    /// The ID is taken.
-    #[error("{0}")]
-    Exists(String),
-    /// The request is wrong.
-    #[error("{0}")]
-    Invalid(String),
-    /// The instance is not in a state that allows this.
-    #[error("{0}")]
-    NotAllowed(String),
-    /// Over a limit.
-    #[error("{0}")]
-    TooLarge(String),
-    /// Another attempt may cure it; whether it happened is unknown.
-    #[error("{0}")]
-    Unavailable(String),
-    /// It did not happen in time.
-    #[error("{0}")]
-    Timeout(String),
-}
-
-impl From<WorkflowStoreError> for ClientError {
-    fn from(error: WorkflowStoreError) -> Self {
-        match error {
-            WorkflowStoreError::NotFound(text) => Self::NotFound(text),
-            WorkflowStoreError::NotAllowed(text) | WorkflowStoreError::Fenced(text) => {
-                Self::NotAllowed(text)
-            }
-            WorkflowStoreError::TooLarge(text) => Self::TooLarge(text),
-            WorkflowStoreError::Unavailable(text) | WorkflowStoreError::Other(text) => {
-                Self::Unavailable(text)
-            }
-        }
-    }
-}
-
-/// An instance, with its outcome decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstanceView {
-    /// Its row.
-    pub row: InstanceRow,
-    /// Result or error, when it has ended.
-    pub outcome: Option<Result<Payload, Failure>>,
-}
 
 /// A caller that waits for an instance, listed for as long as it waits.
 struct Watch<'e> {
@@ -100,7 +48,7 @@ impl Engine {
     ///
     /// # Errors
     /// The store cannot be reached.
-    pub async fn get(&self, key: &InstanceKey) -> Result<Option<InstanceView>, ClientError> {
+    pub async fn get(&self, key: &InstanceKey) -> Result<Option<InstanceView>, WorkflowError> {
         let row = self.shared.store.get(key).await?;
         row.map(view).transpose()
     }
@@ -113,7 +61,7 @@ impl Engine {
         &self,
         key: &InstanceKey,
         timeout: Option<Duration>,
-    ) -> Result<InstanceView, ClientError> {
+    ) -> Result<InstanceView, WorkflowError> {
         let platform = &self.shared.platform;
         let deadline = timeout.map(|timeout| platform.now().after(timeout));
         loop {
@@ -128,7 +76,7 @@ impl Engine {
             let now = platform.now();
             if deadline.is_some_and(|deadline| deadline <= now) {
                 let status = found.row.state.status;
-                return Err(ClientError::Timeout(format!("{key} is still {status}")));
+                return Err(WorkflowError::Timeout(format!("{key} is still {status}")));
             }
             let poll = now.after(self.shared.config.poll_interval);
             let until = deadline.map_or(poll, |deadline| deadline.min(poll));
@@ -140,7 +88,7 @@ impl Engine {
     ///
     /// # Errors
     /// There is none; or the store cannot be reached.
-    pub async fn history(&self, key: &InstanceKey) -> Result<History, ClientError> {
+    pub async fn history(&self, key: &InstanceKey) -> Result<History, WorkflowError> {
         let row = self
             .shared
             .store
@@ -148,12 +96,23 @@ impl Engine {
             .await?
             .ok_or_else(|| absent(key))?;
         let events = history(&*self.shared.store, &row).await;
-        let failed = |exit| match exit {
-            Exit::Lost(why) => ClientError::NotFound(why),
-            Exit::Retry(why) => ClientError::Unavailable(why),
-            Exit::Ended | Exit::Released | Exit::Panicked => absent(key),
-        };
-        Ok(events.map_err(failed)?.into())
+        Ok(events.map_err(|exit| unread(key, exit))?.into())
+    }
+
+    /// Events of an instance's history from number `from` on, at most `limit`.
+    ///
+    /// # Errors
+    /// There is no such instance; or the store cannot be reached.
+    pub async fn history_page(
+        &self,
+        key: &InstanceKey,
+        from: u64,
+        limit: usize,
+    ) -> Result<History, WorkflowError> {
+        let store = &*self.shared.store;
+        let row = store.get(key).await?.ok_or_else(|| absent(key))?;
+        let events = history_page(store, &row, from, limit).await;
+        events.map_err(|exit| unread(key, exit))
     }
 
     /// Runs code, by digest where the executor has several, against the history of an instance: whether code that was
@@ -165,7 +124,7 @@ impl Engine {
         &self,
         key: &InstanceKey,
         code: Option<String>,
-    ) -> Result<Replay, ClientError> {
+    ) -> Result<Replay, WorkflowError> {
         let history = self.history(key).await?;
         Ok(replay(&*self.shared.executor, key, history, code).await)
     }
@@ -174,7 +133,7 @@ impl Engine {
     ///
     /// # Errors
     /// The store cannot be reached.
-    pub async fn list(&self, query: InstanceQuery) -> Result<InstancePage, ClientError> {
+    pub async fn list(&self, query: InstanceQuery) -> Result<InstancePage, WorkflowError> {
         Ok(self.shared.store.list(query).await?)
     }
 
@@ -188,14 +147,14 @@ impl Engine {
         name: &str,
         payload: Payload,
         id: Option<String>,
-    ) -> Result<(), ClientError> {
+    ) -> Result<(), WorkflowError> {
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
-            return Err(ClientError::Invalid(format!(
+            return Err(WorkflowError::Invalid(format!(
                 "event name {name:?}: expected 1 to {NAME_BYTES_MAX} bytes"
             )));
         }
         if payload.data.len() > PAYLOAD_BYTES_MAX {
-            return Err(ClientError::TooLarge(format!(
+            return Err(WorkflowError::TooLarge(format!(
                 "the event has {} bytes, the limit is {PAYLOAD_BYTES_MAX}",
                 payload.data.len()
             )));
@@ -210,7 +169,7 @@ impl Engine {
     ///
     /// # Errors
     /// No such instance; or the store cannot be reached.
-    pub async fn cancel(&self, key: &InstanceKey, reason: &str) -> Result<(), ClientError> {
+    pub async fn cancel(&self, key: &InstanceKey, reason: &str) -> Result<(), WorkflowError> {
         let reason = reason.to_owned();
         self.send(key, &Message::Cancel { reason }, None, None)
             .await
@@ -221,7 +180,7 @@ impl Engine {
     ///
     /// # Errors
     /// No such instance, or it has ended; or the store cannot be reached.
-    pub async fn suspend(&self, key: &InstanceKey, reason: &str) -> Result<(), ClientError> {
+    pub async fn suspend(&self, key: &InstanceKey, reason: &str) -> Result<(), WorkflowError> {
         let reason = reason.to_owned();
         let sent = self
             .send(key, &Message::Suspend { reason }, None, None)
@@ -233,7 +192,7 @@ impl Engine {
     ///
     /// # Errors
     /// No such instance, or it has ended; or the store cannot be reached.
-    pub async fn resume(&self, key: &InstanceKey, reason: &str) -> Result<(), ClientError> {
+    pub async fn resume(&self, key: &InstanceKey, reason: &str) -> Result<(), WorkflowError> {
         let reason = reason.to_owned();
         let sent = self
             .send(key, &Message::Resume { reason }, None, None)
@@ -250,7 +209,7 @@ impl Engine {
         key: &InstanceKey,
         reason: &str,
         recursive: bool,
-    ) -> Result<(), ClientError> {
+    ) -> Result<(), WorkflowError> {
         let reason = reason.to_owned();
         let message = Message::Terminate { reason, recursive };
         self.send(key, &message, None, None).await.map(drop)
@@ -266,13 +225,13 @@ impl Engine {
         key: &'e InstanceKey,
         force: bool,
         recursive: bool,
-    ) -> BoxFuture<'e, Result<bool, ClientError>> {
+    ) -> BoxFuture<'e, Result<bool, WorkflowError>> {
         Box::pin(async move {
             if recursive {
                 for child in self.children(key).await? {
                     match self.purge(&child, force, true).await {
                         // It outlives its parent, as children do that nobody awaited.
-                        Err(ClientError::NotAllowed(_)) => {}
+                        Err(WorkflowError::NotAllowed(_)) => {}
                         other => drop(other?),
                     }
                 }
@@ -283,7 +242,7 @@ impl Engine {
         })
     }
 
-    async fn children(&self, key: &InstanceKey) -> Result<Vec<InstanceKey>, ClientError> {
+    async fn children(&self, key: &InstanceKey) -> Result<Vec<InstanceKey>, WorkflowError> {
         let mut query = InstanceQuery::children(key.clone(), PAGE);
         let mut children = Vec::new();
         loop {
@@ -304,7 +263,7 @@ impl Engine {
         &self,
         namespace: &Namespace,
         app: &AppId,
-    ) -> Result<Vec<String>, ClientError> {
+    ) -> Result<Vec<String>, WorkflowError> {
         Ok(self.shared.store.codes(namespace, app).await?)
     }
 
@@ -316,7 +275,7 @@ impl Engine {
         &self,
         namespace: &Namespace,
         app: &AppId,
-    ) -> Result<usize, ClientError> {
+    ) -> Result<usize, WorkflowError> {
         let now = self.shared.platform.now();
         let woken = self.shared.store.wake_stalled(namespace, app, now).await?;
         self.apps_changed();
@@ -329,7 +288,7 @@ impl Engine {
         message: &Message,
         payload: Option<&Payload>,
         dedup: Option<String>,
-    ) -> Result<Sent, ClientError> {
+    ) -> Result<Sent, WorkflowError> {
         let message = berth_blocks::workflow::Message {
             dedup,
             body: codec::encode(message, payload),
@@ -351,21 +310,29 @@ impl Engine {
     }
 }
 
-fn unless_finished(key: &InstanceKey, sent: Sent) -> Result<(), ClientError> {
+fn unread(key: &InstanceKey, exit: Exit) -> WorkflowError {
+    match exit {
+        Exit::Lost(why) => WorkflowError::NotFound(why),
+        Exit::Retry(why) => WorkflowError::Unavailable(why),
+        Exit::Ended | Exit::Released | Exit::Panicked => absent(key),
+    }
+}
+
+fn unless_finished(key: &InstanceKey, sent: Sent) -> Result<(), WorkflowError> {
     match sent {
-        Sent::Finished => Err(ClientError::NotAllowed(format!("{key} has ended"))),
+        Sent::Finished => Err(WorkflowError::NotAllowed(format!("{key} has ended"))),
         _ => Ok(()),
     }
 }
 
-pub(super) fn absent(key: &InstanceKey) -> ClientError {
-    ClientError::NotFound(format!("there is no {key}"))
+pub(super) fn absent(key: &InstanceKey) -> WorkflowError {
+    WorkflowError::NotFound(format!("there is no {key}"))
 }
 
-fn view(row: InstanceRow) -> Result<InstanceView, ClientError> {
+fn view(row: InstanceRow) -> Result<InstanceView, WorkflowError> {
     let outcome = row.state.outcome.as_ref();
     let outcome = outcome.map(codec::decode::<Ended>).transpose();
-    let outcome = outcome.map_err(|error| ClientError::Unavailable(error.to_string()))?;
+    let outcome = outcome.map_err(|error| WorkflowError::Unavailable(error.to_string()))?;
     Ok(InstanceView {
         outcome: outcome.map(|(ended, payload)| match ended {
             Ended::Completed => Ok(payload.unwrap_or_default()),

@@ -6,6 +6,7 @@
 mod claims;
 mod client;
 mod config;
+mod engines;
 mod housekeeping;
 mod lease;
 mod owned;
@@ -13,14 +14,15 @@ mod queue;
 mod rerun;
 mod start;
 
-pub use client::{ClientError, History, InstanceView};
+pub use client::History;
 pub use config::{Config, Retention};
+pub use engines::Engines;
 pub use housekeeping::{Overdue, OwnedInstance};
 pub(crate) use owned::{Instance, Wish};
-pub use rerun::RerunOptions;
-pub use start::{Conflict, Reuse, StartOptions, StartedInstance};
 
-use crate::{ActivityTask, Executor, Failure, Payload, Platform, driver, platform::Task};
+use crate::{
+    ActivityTask, Executor, Failure, Payload, Platform, driver, failure::cut, platform::Task,
+};
 use berth_blocks::workflow::{InstanceKey, Timestamp, WorkflowStore, WorkflowStoreError};
 use berth_resources::{AppId, Namespace};
 use futures::future::{BoxFuture, Either, select};
@@ -124,7 +126,17 @@ impl Shared {
         };
         metrics::counter!("berth_workflow_activity_attempts_total", "outcome" => outcome)
             .increment(1);
-        result.map_err(Failure::cut)
+        result.map_err(cut)
+    }
+
+    /// Asks instances that wait to give up their places, those first that have waited longest.
+    fn release_idle(&self, count: usize) {
+        let mut waiting = self.owned.lock().all();
+        waiting.retain(|instance| instance.seen().waits);
+        waiting.sort_by_key(|instance| instance.seen().since);
+        for instance in waiting.into_iter().take(count) {
+            instance.ask(Wish::GoIfIdle);
+        }
     }
 
     fn watch(&self, key: &InstanceKey) -> Arc<Notify> {
@@ -218,12 +230,7 @@ impl Engine {
     /// Gives instances up that wait, at most `count`, for others that need their place: those first that have waited
     /// longest.
     pub fn release_idle(&self, count: usize) {
-        let mut waiting = self.shared.owned.lock().all();
-        waiting.retain(|instance| instance.seen().waits);
-        waiting.sort_by_key(|instance| instance.seen().since);
-        for instance in waiting.into_iter().take(count) {
-            instance.ask(Wish::GoIfIdle);
-        }
+        self.shared.release_idle(count);
     }
 
     /// The apps that the executor serves have changed.

@@ -1,8 +1,8 @@
 //! Running an instance again from an event of its history, as a new instance.
 
-use super::{ClientError, Engine, StartOptions, StartedInstance, client::absent};
+use super::{Engine, client::absent};
 use crate::{
-    Event, EventKind, Payload, codec,
+    Event, EventKind, Payload, RerunOptions, StartOptions, StartedInstance, WorkflowError, codec,
     context::check_id,
     core::Core,
     driver::{new_instance, queue},
@@ -10,15 +10,6 @@ use crate::{
 };
 use berth_blocks::workflow::{EventRow, InstanceKey};
 use std::collections::VecDeque;
-
-/// How an instance is run again.
-#[derive(Debug, Clone, Default)]
-pub struct RerunOptions {
-    /// Takes the place of the input of the event: of an activity, or of the workflow itself for event 0.
-    pub input: Option<Payload>,
-    /// How the new instance is started.
-    pub start: StartOptions,
-}
 
 impl Engine {
     /// Starts a new instance with the history of another up to event `from`, which is run again: an activity that was
@@ -33,20 +24,20 @@ impl Engine {
         from: u64,
         new_id: &str,
         options: RerunOptions,
-    ) -> Result<StartedInstance, ClientError> {
-        check_id(new_id).map_err(ClientError::Invalid)?;
+    ) -> Result<StartedInstance, WorkflowError> {
+        check_id(new_id).map_err(WorkflowError::Invalid)?;
         let mut history: VecDeque<Event> = self.history(key).await?.into();
         let event = usize::try_from(from)
             .ok()
             .and_then(|from| history.get(from));
         let event = event.ok_or_else(|| {
-            ClientError::NotFound(format!(
+            WorkflowError::NotFound(format!(
                 "{key} has {} events, and none of number {from}",
                 history.len()
             ))
         })?;
         if from > 0 && event.kind.role() != Role::Command {
-            return Err(ClientError::Invalid(format!(
+            return Err(WorkflowError::Invalid(format!(
                 "event {from} is {}: expected one that the workflow asked for, such as an activity",
                 event.describe()
             )));
@@ -66,7 +57,7 @@ impl Engine {
         key: InstanceKey,
         mut history: VecDeque<Event>,
         options: &StartOptions,
-    ) -> Result<StartedInstance, ClientError> {
+    ) -> Result<StartedInstance, WorkflowError> {
         let now = self.shared.platform.now();
         let started = match history.front_mut().map(|event| &mut event.kind) {
             Some(EventKind::Started(started)) => {
@@ -111,13 +102,13 @@ impl Engine {
         started: &Started,
         history: &VecDeque<Event>,
         instance: &mut berth_blocks::workflow::NewInstance,
-    ) -> Result<(), ClientError> {
+    ) -> Result<(), WorkflowError> {
         let Some(mut core) = Core::new(key.clone(), history.clone()) else {
             return Ok(());
         };
         core.live_through();
         if let Some((seq, _)) = core.open_children().first_key_value() {
-            return Err(ClientError::Invalid(format!(
+            return Err(WorkflowError::Invalid(format!(
                 "event {seq} began a child workflow that had not ended at that point: run again from there, or from \
                  before it"
             )));
@@ -135,7 +126,7 @@ impl Engine {
     }
 }
 
-fn replace_input(event: Option<&mut Event>, input: Payload) -> Result<(), ClientError> {
+fn replace_input(event: Option<&mut Event>, input: Payload) -> Result<(), WorkflowError> {
     match event {
         Some(event) => match &mut event.kind {
             EventKind::Started(_) => event.payload = Some(input),
@@ -144,7 +135,7 @@ fn replace_input(event: Option<&mut Event>, input: Payload) -> Result<(), Client
                 event.payload = Some(input);
             }
             _ => {
-                return Err(ClientError::Invalid(format!(
+                return Err(WorkflowError::Invalid(format!(
                     "{} has no input that could be replaced",
                     event.describe()
                 )));

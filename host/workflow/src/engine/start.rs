@@ -1,17 +1,18 @@
 //! Starting instances.
 
 use super::{
-    ClientError, Engine,
+    Engine,
     owned::{Acquired, adopt},
 };
 use crate::{
-    Event, EventKind, Payload, Started,
+    Conflict, Event, EventKind, Payload, Reuse, StartOptions, Started, StartedInstance,
+    WorkflowError,
     context::check_id,
     driver::new_instance,
     limits::{NAME_BYTES_MAX, PAYLOAD_BYTES_MAX},
 };
 use berth_blocks::workflow::{
-    Created, InstanceKey, InstanceRow, NewInstance, Status, Timestamp, WorkflowStoreError,
+    Created, InstanceKey, InstanceRow, NewInstance, Status, WorkflowStoreError,
 };
 use std::{collections::VecDeque, sync::atomic::Ordering, time::Duration};
 
@@ -20,53 +21,6 @@ const ATTEMPTS: u32 = 3;
 
 /// How long to wait for an instance to end that is to be replaced.
 const TERMINATION: Duration = Duration::from_secs(30);
-
-/// Whether the ID of an instance that has ended may be used again; its history is replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Reuse {
-    /// However it ended.
-    #[default]
-    Ended,
-    /// If it did not complete.
-    Failed,
-    /// Never.
-    Never,
-}
-
-/// What happens when the ID belongs to an instance that may not be replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Conflict {
-    /// An error.
-    #[default]
-    Fail,
-    /// The existing instance is the answer. With [`Reuse::Never`] starting is idempotent: whoever does not know whether
-    /// a start went through may repeat it.
-    UseExisting,
-    /// One that has not ended is terminated first. One that may not be replaced stays an error.
-    Terminate,
-}
-
-/// How an instance is started.
-#[derive(Debug, Clone, Default)]
-pub struct StartOptions {
-    /// When its code first runs; absent: now.
-    pub at: Option<Timestamp>,
-    /// Whether the ID of an instance that has ended may be used again.
-    pub reuse: Reuse,
-    /// What happens when the ID is taken.
-    pub conflict: Conflict,
-    /// W3C `traceparent` of the caller.
-    pub traceparent: Option<String>,
-}
-
-/// An instance that was started, or found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StartedInstance {
-    /// Its row.
-    pub row: InstanceRow,
-    /// It existed before.
-    pub existed: bool,
-}
 
 impl Engine {
     /// Starts an instance. When this returns, it is stored and will run, whatever happens.
@@ -79,8 +33,8 @@ impl Engine {
         workflow: &str,
         input: Payload,
         options: StartOptions,
-    ) -> Result<StartedInstance, ClientError> {
-        check_id(&key.id).map_err(ClientError::Invalid)?;
+    ) -> Result<StartedInstance, WorkflowError> {
+        check_id(&key.id).map_err(WorkflowError::Invalid)?;
         check_workflow(workflow, &input)?;
         let now = self.shared.platform.now();
         let started = Started {
@@ -116,7 +70,7 @@ impl Engine {
         instance: NewInstance,
         events: VecDeque<Event>,
         options: &StartOptions,
-    ) -> Result<StartedInstance, ClientError> {
+    ) -> Result<StartedInstance, WorkflowError> {
         let replaces = match options.reuse {
             Reuse::Ended => &Status::TERMINAL[..],
             Reuse::Failed => &[Status::Failed, Status::Canceled, Status::Terminated],
@@ -146,7 +100,7 @@ impl Engine {
                     self.wait(&row.key, Some(TERMINATION)).await?;
                 }
                 Conflict::Fail | Conflict::Terminate => {
-                    return Err(ClientError::Exists(format!(
+                    return Err(WorkflowError::Exists(format!(
                         "there is already a {}, which is {}",
                         row.key, row.state.status
                     )));
@@ -160,7 +114,7 @@ impl Engine {
         &self,
         instance: &NewInstance,
         replaces: &[Status],
-    ) -> Result<Created, ClientError> {
+    ) -> Result<Created, WorkflowError> {
         let mut attempt = 1;
         loop {
             self.shared.reach("before create").await;
@@ -204,14 +158,14 @@ impl Engine {
     }
 }
 
-fn check_workflow(name: &str, input: &Payload) -> Result<(), ClientError> {
+fn check_workflow(name: &str, input: &Payload) -> Result<(), WorkflowError> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
-        return Err(ClientError::Invalid(format!(
+        return Err(WorkflowError::Invalid(format!(
             "workflow name {name:?}: expected 1 to {NAME_BYTES_MAX} bytes"
         )));
     }
     if input.data.len() > PAYLOAD_BYTES_MAX {
-        return Err(ClientError::TooLarge(format!(
+        return Err(WorkflowError::TooLarge(format!(
             "the input has {} bytes, the limit is {PAYLOAD_BYTES_MAX}",
             input.data.len()
         )));

@@ -12,7 +12,7 @@ use crate::{
 };
 use berth_blocks::workflow::{InstanceKey, InstanceState, Status};
 use berth_resources::{AppId, Namespace};
-use berth_workflow::{ClientError, Config, Engine};
+use berth_workflow::{Config, Engine, WorkflowError};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -217,11 +217,11 @@ impl Story {
     /// Asks until an answer is final.
     pub async fn insist<T: Send + 'static>(
         &self,
-        call: impl Fn(Arc<Engine>) -> BoxFuture<'static, Result<T, ClientError>>,
-    ) -> Result<T, ClientError> {
+        call: impl Fn(Arc<Engine>) -> BoxFuture<'static, Result<T, WorkflowError>>,
+    ) -> Result<T, WorkflowError> {
         loop {
             match self.ask(&call).await {
-                Some(Err(ClientError::Unavailable(_) | ClientError::Timeout(_))) | None => {
+                Some(Err(WorkflowError::Unavailable(_) | WorkflowError::Timeout(_))) | None => {
                     self.world.sleep(70).await;
                 }
                 Some(answer) => return answer,

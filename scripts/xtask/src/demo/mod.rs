@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
-use tour::{Answer, STOPS, Stop};
+use tour::{Answer, Scene, Stop, TOUR};
 
 /// Where the shop listens if nobody else does.
 const PORT: u16 = 8080;
@@ -41,8 +41,16 @@ pub fn run(set: Set, keep: bool) -> Result<()> {
     let address = free_address()?;
     let mut host = Host::start(&berth, set, address, data.path())?;
     host.wait_until_it_answers(address)?;
-    for stop in STOPS {
-        visit(stop, address)?;
+    for scene in TOUR {
+        match scene {
+            Scene::Ask(stop) => visit(stop, address)?,
+            Scene::Kill { about } => {
+                println!("\n# {about}\n$ kill -9 {}", host.process.id());
+                host.kill()?;
+                host = Host::start(&berth, set, address, data.path())?;
+                host.wait_until_it_answers(address)?;
+            }
+        }
     }
     if keep || std::io::stdin().is_terminal() {
         println!("\nThe shop keeps running at http://{address}. Ctrl-C stops it.");
@@ -109,6 +117,13 @@ impl Host {
             }
             thread::sleep(PAUSE);
         }
+        Ok(())
+    }
+
+    /// Without a chance to finish anything.
+    fn kill(&mut self) -> Result<()> {
+        self.process.kill().context("killing berth")?;
+        self.process.wait().context("waiting for berth")?;
         Ok(())
     }
 

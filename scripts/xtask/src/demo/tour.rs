@@ -1,5 +1,18 @@
 //! What the demo shows of the shop: requests in order, and why each is worth a look.
 
+/// One scene of the tour.
+pub enum Scene {
+    /// A request.
+    Ask(Stop),
+    /// The host is killed, `kill -9`, and started again on its data.
+    Kill {
+        /// What to look at.
+        about: &'static str,
+    },
+}
+
+use Scene::{Ask, Kill};
+
 /// One request of the tour.
 pub struct Stop {
     /// What to look at.
@@ -33,8 +46,11 @@ const POISON: &str = r#"{"orderId":"order-2","customerId":"poison","items":[{"sk
 const CART: &str = r#"{"items":[{"sku":"espresso","qty":1}]}"#;
 const NOTE: &str = r#"{"note":"no sugar"}"#;
 
-/// The tour, first stop first.
-pub const STOPS: &[Stop] = &[
+const BROKE: &str = r#"{"orderId":"order-3","customerId":"broke","items":[{"sku":"espresso","qty":1}],"totalCents":350}"#;
+const LARGE: &str = r#"{"orderId":"order-4","customerId":"ada","items":[{"sku":"espresso","qty":3}],"totalCents":123400}"#;
+
+/// The tour, first scene first.
+pub const TOUR: &[Scene] = &[
     put("Stock comes in.", "/inventory/espresso", r#"{"qty":10}"#),
     post(
         "An order: order-service reads a secret, reserves at inventory-service, saves and publishes.",
@@ -72,47 +88,94 @@ pub const STOPS: &[Stop] = &[
         400,
     ),
     put("A cart, kept for an hour.", "/carts/ada", CART),
-    Stop {
+    Ask(Stop {
         about: "A change is merged into it, unless somebody else was first.",
         verb: "PATCH",
         path: "/carts/ada",
         body: Some(NOTE),
         expected: Status(200),
-    },
+    }),
     post("A customer who cannot be told.", "/orders", POISON, 201),
     get(
         "After some attempts that message is a dead letter, which audit-service keeps.",
         "/audit",
         Eventually("order-2"),
     ),
+    post(
+        "A saga, whose payment is going to fail.",
+        "/sagas",
+        BROKE,
+        202,
+    ),
+    get(
+        "It failed, and what was done before is undone.",
+        "/sagas/order-3",
+        Eventually(r#""status":"failed","step":"undone""#),
+    ),
+    get(
+        "What it did in the world, each with its idempotency key.",
+        "/sagas/order-3/ledger",
+        Eventually("release"),
+    ),
+    post(
+        "A large order, which waits for somebody to approve it.",
+        "/sagas",
+        LARGE,
+        202,
+    ),
+    get(
+        "It waits, alive.",
+        "/sagas/order-4",
+        Eventually("waiting for approval"),
+    ),
+    Kill {
+        about: "The host is killed in the middle of it, and started again.",
+    },
+    Ask(Stop {
+        about: "The approval.",
+        verb: "POST",
+        path: "/sagas/order-4/approve",
+        body: None,
+        expected: Status(202),
+    }),
+    get(
+        "It goes on where it was, and nothing is done twice.",
+        "/sagas/order-4",
+        Eventually(r#""status":"completed""#),
+    ),
+    get(
+        "The last customer has been told, too.",
+        "/notifications/order-4",
+        Eventually(r#""sent":1"#),
+    ),
 ];
 
-const fn get(about: &'static str, path: &'static str, expected: Answer) -> Stop {
-    Stop {
+const fn get(about: &'static str, path: &'static str, expected: Answer) -> Scene {
+    Ask(Stop {
         about,
         verb: "GET",
         path,
         body: None,
         expected,
-    }
+    })
 }
 
-const fn put(about: &'static str, path: &'static str, body: &'static str) -> Stop {
-    Stop {
+const fn put(about: &'static str, path: &'static str, body: &'static str) -> Scene {
+    Ask(Stop {
         about,
         verb: "PUT",
         path,
         body: Some(body),
         expected: Status(200),
-    }
+    })
 }
 
-const fn post(about: &'static str, path: &'static str, body: &'static str, status: u16) -> Stop {
-    Stop {
+const fn post(about: &'static str, path: &'static str, body: &'static str, status: u16) -> Scene {
+    Ask(Stop {
         about,
         verb: "POST",
         path,
         body: Some(body),
         expected: Status(status),
-    }
+    })
 }

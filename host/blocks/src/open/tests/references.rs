@@ -123,6 +123,7 @@ async fn the_configuration_of_an_app_restricts_its_secrets() {
         tracing: None,
         access_control: None,
         name_resolution: None,
+        mtls: None,
         by_default: false,
         origin: Origin::defaults(),
     });

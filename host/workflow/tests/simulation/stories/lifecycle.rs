@@ -4,7 +4,7 @@ use crate::lab::{Lab, attempts, call, ended, key};
 use berth_blocks::workflow::{InstanceQuery, Status};
 use berth_resources::Namespace;
 use berth_workflow::{
-    ChildOptions, ClientError, Config, Failure, Payload, RerunOptions, Retention, WorkflowEnd,
+    ChildOptions, Config, Failure, Payload, RerunOptions, Retention, WorkflowEnd, WorkflowError,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -61,7 +61,7 @@ fn a_suspended_instance_can_be_terminated_and_purged() {
         engine.suspend(&key("a"), "").await.unwrap();
         let running = engine.purge(&key("a"), false, true).await;
         assert!(
-            matches!(running, Err(ClientError::NotAllowed(_))),
+            matches!(running, Err(WorkflowError::NotAllowed(_))),
             "{running:?}"
         );
         engine.terminate(&key("a"), "enough", true).await.unwrap();
@@ -78,7 +78,7 @@ fn a_suspended_instance_can_be_terminated_and_purged() {
             .unwrap();
         assert!(matches!(
             engine.suspend(&key("a"), "").await,
-            Err(ClientError::NotAllowed(_))
+            Err(WorkflowError::NotAllowed(_))
         ));
         engine.purge(&key("a"), false, true).await
     });
@@ -110,7 +110,7 @@ fn an_unknown_instance_is_named_in_every_error() {
     });
     for error in errors {
         let text = "there is no workflow \"nobody\" of app \"app\"".to_owned();
-        assert_eq!(error, Err(ClientError::NotFound(text)));
+        assert_eq!(error, Err(WorkflowError::NotFound(text)));
     }
 }
 

@@ -4,8 +4,8 @@ use crate::lab::{Lab, attempts, call, ended, key};
 use berth_blocks::workflow::{InstanceKey, Status};
 use berth_resources::Namespace;
 use berth_workflow::{
-    ClientError, Conflict, Engine, Failure, Payload, Reuse, StartOptions, StartedInstance,
-    WorkflowEnd,
+    Conflict, Engine, Failure, Payload, Reuse, StartOptions, StartedInstance, WorkflowEnd,
+    WorkflowError,
 };
 use futures::future::join_all;
 use std::{sync::Arc, time::Duration};
@@ -34,7 +34,7 @@ async fn start(
     workflow: &'static str,
     reuse: Reuse,
     conflict: Conflict,
-) -> Result<StartedInstance, ClientError> {
+) -> Result<StartedInstance, WorkflowError> {
     let options = StartOptions {
         reuse,
         conflict,
@@ -80,8 +80,8 @@ fn policies_decide_about_an_id_that_is_taken() {
     let running = go("step", Reuse::Ended, Conflict::Fail).unwrap_err();
     let text = "there is already a workflow \"a\" of app \"app\", which is RUNNING".to_owned();
     assert!(
-        running == ClientError::Exists(text.clone())
-            || running == ClientError::Exists(text.replace("RUNNING", "PENDING")),
+        running == WorkflowError::Exists(text.clone())
+            || running == WorkflowError::Exists(text.replace("RUNNING", "PENDING")),
         "{running}"
     );
     let existing = go("step", Reuse::Ended, Conflict::UseExisting).unwrap();

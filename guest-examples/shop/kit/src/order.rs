@@ -1,8 +1,8 @@
 //! What an order is, and what it takes to be one.
 
+use crate::{Failure, Field};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shop_kit::{Failure, Field};
 
 const ITEMS_MAX: usize = 100;
 const QTY_MAX: u64 = 1_000_000;
@@ -13,17 +13,24 @@ const CUSTOMER_LENGTH_MAX: usize = 128;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
+    /// Chosen by the customer's program, so that an order can be sent again.
     pub order_id: String,
+    /// Who pays.
     pub customer_id: String,
+    /// At least one.
     pub items: Vec<Item>,
+    /// What all of it costs.
     pub total_cents: u64,
+    /// How far it has come.
     pub status: Status,
 }
 
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {
+    /// What.
     pub sku: String,
+    /// How many.
     pub qty: u64,
 }
 

@@ -1,0 +1,138 @@
+//! Instances and histories for people.
+
+use crate::{commands::or_dash, ui};
+use berth_gateway::admin::reports::{WorkflowEventReport, WorkflowPageReport, WorkflowReport};
+use serde_json::Value;
+
+/// Characters of a payload in a list.
+const PAYLOAD_MAX: usize = 100;
+
+/// Instances, one a line.
+pub fn table(page: &WorkflowPageReport) -> String {
+    if page.instances.is_empty() {
+        return "no instances".to_owned();
+    }
+    let rows = page.instances.iter().map(|instance| {
+        let waits = instance.waiting_on.clone().or(instance.problem.clone());
+        let waits = waits.unwrap_or_default();
+        [
+            instance.instance_id.clone(),
+            instance.app_id.clone(),
+            instance.workflow.clone(),
+            instance.status.clone(),
+            or_dash(first_line(&waits)),
+            instance.updated_at.clone(),
+        ]
+    });
+    let names = [
+        "INSTANCE",
+        "APP",
+        "WORKFLOW",
+        "STATUS",
+        "WAITS FOR",
+        "UPDATED",
+    ];
+    let mut text = ui::table(names, rows);
+    if let Some(next) = &page.next {
+        text.push_str(&format!("\nmore: --token {next}"));
+    }
+    text
+}
+
+/// Everything about one instance.
+pub fn sheet(instance: &WorkflowReport) -> String {
+    let mut lines = vec![
+        format!("{} {}", instance.workflow, instance.instance_id),
+        format!("status    {}", instance.status),
+    ];
+    let mut add = |name: &str, text: Option<String>| {
+        if let Some(text) = text {
+            lines.push(format!("{name:<10}{text}"));
+        }
+    };
+    add("custom", instance.custom_status.clone());
+    let since = instance.waiting_since.clone().unwrap_or_default();
+    let waits = instance.waiting_on.clone();
+    add("waits for", waits.map(|on| format!("{on}, since {since}")));
+    add("problem", instance.problem.clone());
+    add("input", instance.input.as_ref().map(Value::to_string));
+    add("output", instance.output.as_ref().map(Value::to_string));
+    add("failure", instance.failure.clone());
+    add("events", Some(instance.events.to_string()));
+    add("created", Some(instance.created_at.clone()));
+    add("updated", Some(instance.updated_at.clone()));
+    lines.join("\n")
+}
+
+/// A history, one event a line.
+pub fn events(events: &[WorkflowEventReport]) -> String {
+    let rows = events.iter().map(|event| {
+        [
+            event.number.to_string(),
+            event.at.clone(),
+            event.kind.clone(),
+            or_dash(fields(&event.fields)),
+            or_dash(event.payload.as_ref().map(short).unwrap_or_default()),
+        ]
+    });
+    ui::table(["EVENT", "AT", "KIND", "WHAT", "PAYLOAD"], rows)
+}
+
+/// `name=charge attempt=2`, without what is a matter of the engine.
+fn fields(fields: &Value) -> String {
+    let internal = ["execution", "seed", "traceparent", "generation", "queued"];
+    let pairs = fields.as_object().into_iter().flatten();
+    let shown = pairs
+        .filter(|(name, _)| !internal.contains(&name.as_str()))
+        .map(|(name, value)| match value.as_str() {
+            Some(text) => format!("{name}={text}"),
+            None => format!("{name}={}", short(value)),
+        });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= PAYLOAD_MAX {
+        return text;
+    }
+    let cut: String = text.chars().take(PAYLOAD_MAX).collect();
+    format!("{cut}...")
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_history_reads_like_a_story() {
+        let event = |number, kind: &str, fields, payload| WorkflowEventReport {
+            number,
+            at: "2026-01-01T00:00:00Z".to_owned(),
+            kind: kind.to_owned(),
+            fields,
+            payload,
+        };
+        let story = [
+            event(
+                0,
+                "started",
+                json!({"workflow": "order", "execution": "x"}),
+                Some(json!({"id": 1})),
+            ),
+            event(
+                1,
+                "activity-scheduled",
+                json!({"name": "charge"}),
+                Some(json!(5)),
+            ),
+            event(2, "activity-completed", json!({"of": 1}), None),
+        ];
+        insta::assert_snapshot!(events(&story), @"");
+    }
+}
