@@ -3,7 +3,7 @@
 mod common;
 
 use anyhow::Result;
-use berth_e2e::{Answer, Client, Host, eventually, order, shop, timely};
+use berth_e2e::{Answer, Client, Folder, Host, eventually, order, shop, timely};
 use berth_servers::{Collector, RecordedSpan, forest, free_port};
 use common::{Village, publish};
 use reqwest::Method;
@@ -73,12 +73,28 @@ async fn traced(
     .await
 }
 
+/// The delivery ends after all that it leads to: with it everything was sent.
 fn is_delivery(span: &RecordedSpan) -> bool {
     span.name.starts_with("pubsub.deliver")
 }
 
 /// What an order does: the request, the call of inventory-service within the host, the message, and its delivery.
-const ORDER: &str = "";
+const ORDER: &str = "\
+order-service server POST
+  order-service client invocation.invoke apps
+    inventory-service server POST
+      inventory-service client state.bulk_get statestore
+      inventory-service client state.get statestore
+      inventory-service client state.transact statestore
+  order-service client secrets.get secretstore
+  order-service client state.get statestore
+  order-service client state.set statestore
+  order-service client state.set statestore
+  order-service producer pubsub.publish pubsub
+    notification-service consumer pubsub.deliver orders
+      notification-service client state.get statestore
+      notification-service client state.set statestore
+";
 
 #[tokio::test]
 async fn an_order_is_one_tree_in_zipkin() -> Result<()> {
@@ -118,6 +134,81 @@ async fn an_order_is_the_same_tree_over_otlp() -> Result<()> {
         assert!(!host.said().contains("s3cret"));
     }
     Ok(())
+}
+
+/// What the order is if inventory-service runs on another host, and nobody hears the message.
+const ORDER_OF_TWO_HOSTS: &str = "\
+order-service server POST
+  order-service client invocation.invoke apps
+    inventory-service server POST
+      inventory-service client state.bulk_get statestore
+      inventory-service client state.get statestore
+      inventory-service client state.transact statestore
+  order-service client secrets.get secretstore
+  order-service client state.get statestore
+  order-service client state.set statestore
+  order-service client state.set statestore
+  order-service producer pubsub.publish pubsub
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_one_tree_across_two_hosts() -> Result<()> {
+    let collector = Collector::start().await;
+    let (_configuration, config) = config_file(&format!(
+        "    samplingRate: \"1\"\n    zipkin: {{ endpointAddress: \"http://127.0.0.1:{}/api/v2/spans\" }}\n",
+        collector.port()
+    ))?;
+    let user = tempfile::tempdir()?;
+    let start = async |app: &str, path: &str| {
+        let folder = Folder::new()?;
+        let guest = shop()?.join(format!("apps/{app}.wasm"));
+        folder.app(app, &guest, &format!("  http: {{ paths: [{path}] }}"))?;
+        let secrets = shop()?.join("secrets.json");
+        folder.write(
+            "secretstore.yaml",
+            format!(
+                "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{ name: secretstore }}\nspec:\n  type: \
+                 secretstores.local.file\n  version: v1\n  metadata:\n    - {{ name: secretsFile, value: \"{}\" }}\n",
+                secrets.display()
+            ),
+        )?;
+        let host = Host::builder()
+            .source(folder.path())
+            .arg("--user-dir")
+            .arg(user.path())
+            .arg("--config")
+            .arg(&config);
+        anyhow::Ok((host.start().await?, folder))
+    };
+    let (inventory, _there) = start("inventory-service", "/inventory").await?;
+    let (orders, _here) = start("order-service", "/orders").await?;
+    let stocked = inventory
+        .client()
+        .put("/inventory/tea", &json!({ "qty": 10 }))
+        .await?;
+    assert_eq!(stocked.status, 200, "{stocked}");
+    let door = orders.dapr("order-service")?;
+    door.get_until(
+        "/v1.0/invoke/inventory-service/method/inventory/tea",
+        |answer| answer.status == 200,
+    )
+    .await?;
+    let request = orders
+        .client()
+        .request(Method::POST, "/orders")
+        .header("traceparent", format!("00-{TRACE_ID}-{CALLER}-01"))
+        .json(&order("far-1", "ada", "tea", 1));
+    let placed = Answer::to(request).await?;
+    assert_eq!(placed.status, 201, "{placed}");
+    eventually("the spans of both hosts", timely(), async || {
+        let mut spans = collector.spans();
+        spans.retain(|span| span.trace_id == TRACE_ID);
+        match forest(&spans) {
+            tree if tree == ORDER_OF_TWO_HOSTS => Ok(()),
+            tree => Err(tree),
+        }
+    })
+    .await
 }
 
 #[tokio::test]
