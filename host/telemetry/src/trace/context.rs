@@ -219,7 +219,7 @@ mod tests {
             &zero_trace,
             &zero_parent,
         ] {
-            assert!(!parse(text.as_bytes()).is_some(), "{text}");
+            assert!(parse(text.as_bytes()).is_none(), "{text}");
         }
     }
 
