@@ -1,8 +1,8 @@
 //! `kind: Configuration` (dapr.io/v1alpha1): what applies to an app beyond its manifest.
 
 use crate::{
-    AccessControl, MutualTls, NameResolution, Namespace, Origin, Tracing, document::Head,
-    fields::Fields, node::quote, reader::Reading, value::Field,
+    AccessControl, MutualTls, NameResolution, Namespace, Origin, Tracing, WorkflowSettings,
+    document::Head, fields::Fields, node::quote, reader::Reading, value::Field,
 };
 
 /// A configuration that an App names.
@@ -22,6 +22,8 @@ pub struct Configuration {
     pub name_resolution: Option<NameResolution>,
     /// `spec.mtls`.
     pub mtls: Option<MutualTls>,
+    /// `spec.workflow`.
+    pub workflow: Option<WorkflowSettings>,
     /// Given by `--config`: applies to every app of the namespace that names no configuration.
     pub by_default: bool,
     /// Where the document stands.
@@ -53,7 +55,7 @@ pub enum DefaultAccess {
 }
 
 /// What Dapr knows in `spec` and this version does not apply.
-const NOT_APPLIED: [&str; 11] = [
+const NOT_APPLIED: [&str; 10] = [
     "api",
     "appHttpPipeline",
     "components",
@@ -63,7 +65,6 @@ const NOT_APPLIED: [&str; 11] = [
     "metric",
     "metrics",
     "wasm",
-    "workflow",
     "workflows",
 ];
 
@@ -78,6 +79,7 @@ impl Configuration {
         let mut access_control = None;
         let mut name_resolution = None;
         let mut mtls = None;
+        let mut workflow = None;
         if let Some(mut spec) = document.child("spec", reading) {
             if let Some(mut secrets) = spec.child("secrets", reading) {
                 secret_scopes = read_secret_scopes(&mut secrets, reading);
@@ -95,6 +97,9 @@ impl Configuration {
             mtls = spec
                 .child("mtls", reading)
                 .map(|fields| MutualTls::read(fields, reading));
+            workflow = spec
+                .child("workflow", reading)
+                .map(|fields| WorkflowSettings::read(fields, reading));
             spec.not_applied(&NOT_APPLIED, reading);
             spec.finish(reading);
         }
@@ -106,6 +111,7 @@ impl Configuration {
             access_control,
             name_resolution,
             mtls,
+            workflow,
             by_default: false,
             origin: head.origin,
         })

@@ -35,6 +35,7 @@ mod tracing;
 mod tree;
 mod units;
 mod value;
+mod workflow;
 mod yaml;
 
 pub use access_control::{AccessControl, AccessRequest, Action, PeerIdentity, TrustDomainName};
@@ -61,3 +62,4 @@ pub use suggest::{did_you_mean, nearest};
 pub use templates::{TemplateContext, depends_on_app, expand_templates, uses_namespace};
 pub use tracing::{AzureMonitor, Otel, OtelProtocol, Tracing};
 pub use units::{ByteSize, InvalidSize, Secret, is_truthy};
+pub use workflow::{StateRetention, WorkflowSettings};

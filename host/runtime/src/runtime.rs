@@ -12,7 +12,7 @@ use crate::{
     platform::Platforms,
     run::Run,
     served, spans,
-    workflow::Places,
+    workflow::{Places, Versions},
 };
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -50,6 +50,7 @@ pub struct Runtime {
     apps: ArcSwap<HashMap<Target, LoadedApp>>,
     pool: Arc<Semaphore>,
     places: Arc<Places>,
+    versions: Versions,
     instances: u32,
     draining: AtomicBool,
 }
@@ -79,6 +80,7 @@ impl Runtime {
         Ok(Arc::new(Self {
             loader,
             apps: ArcSwap::default(),
+            versions: Versions::default(),
             places: Places::new(options.instances, pool.clone()),
             pool,
             instances: options.instances,
@@ -127,6 +129,10 @@ impl Runtime {
     /// Sets who is asked to give up workflow instances that only wait, and how many, when others need their places.
     pub fn on_shortage(&self, release: impl Fn(usize) + Send + Sync + 'static) {
         self.places.on_shortage(release);
+    }
+
+    pub(crate) fn versions(&self) -> &Versions {
+        &self.versions
     }
 
     pub(crate) fn places(&self) -> &Arc<Places> {

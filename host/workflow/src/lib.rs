@@ -37,7 +37,7 @@ pub use berth_blocks::workflow::{
 };
 pub use codec::DecodeError;
 pub use context::{ChildOptions, Context, ContextError, Handle};
-pub use engine::{Config, Engine, Engines, History, Overdue, OwnedInstance, Retention};
+pub use engine::{Config, Engine, Engines, History, Limits, Overdue, OwnedInstance, Retention};
 pub use event::{ActivityScheduled, ChildScheduled, Event, EventKind, Parent, Started};
 pub use executor::{ActivityTask, Executor, WorkflowEnd, WorkflowRun};
 pub use failure::WaitError;

@@ -6,6 +6,8 @@ mod common;
 mod limits;
 #[path = "workflow/survival.rs"]
 mod survival;
+#[path = "workflow/versions.rs"]
+mod versions;
 
 use anyhow::{Context, Result, ensure};
 use berth_e2e::{Answer, Folder, Host, eventually, guest, timely};

@@ -4,7 +4,7 @@ use super::{
     Documents, Settings,
     fleet::{Change, Fleet},
     guests::{self, LoadedGuest},
-    subscriptions,
+    subscriptions, workflows,
 };
 use crate::failure::Failure;
 use berth_blocks::{
@@ -111,6 +111,11 @@ impl Workshop {
             tracing::warn!(place = %finding.origin, "{}", finding.message);
         }
         Ok(backends)
+    }
+
+    /// Tells the engines what documents say about workflows.
+    pub fn set_workflow_limits(&self, resources: &Resources) {
+        self.engines.set_limits(workflows::limits(resources).0);
     }
 
     /// Callers that have no guest now: a changed document may give them one.

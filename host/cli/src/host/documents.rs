@@ -1,6 +1,6 @@
 //! The documents of a deployment, checked as far as that goes without opening anything.
 
-use super::{Sources, fleet::Agreed};
+use super::{Sources, fleet::Agreed, workflows};
 use crate::failure::Failure;
 use anyhow::Context;
 use berth_blocks::{
@@ -36,6 +36,7 @@ impl Documents {
         let mut findings = loaded.diagnostics;
         findings.extend(check(&resources.components, registry));
         findings.extend(Agreed::of(&resources).err().into_iter().flatten());
+        findings.extend(workflows::limits(&resources).1);
         let written = resources.components.len();
         for namespace in namespaces(&resources, &sources.namespace) {
             let defaults = embedded_defaults(&namespace, &resources.components);

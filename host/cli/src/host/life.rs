@@ -1,7 +1,8 @@
 //! The life of a host: start, follow changes, open what failed to open, stop.
 
 use super::{
-    Settings, heal::Pauses, reload::Outcome, running::Running, signals, start::start, watch::Watch,
+    Settings, heal::Pauses, reload::Outcome, running::Running, signals, start::start, versions,
+    watch::Watch,
 };
 use crate::failure::Failure;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,10 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         started = starting => started?,
         () = stop.cancelled() => return Ok(()),
     };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = versions::tidy(&host.workshop, &host.deployment) => {}
+    }
     follow(&mut host, &stop).await;
     host.stop().await;
     Ok(())

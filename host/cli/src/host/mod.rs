@@ -26,7 +26,9 @@ mod sources;
 mod start;
 mod subscriptions;
 mod summary;
+mod versions;
 mod watch;
+mod workflows;
 
 pub use dapr_http::{DaprHttpPort, DaprHttpSettings};
 pub use documents::Documents;

@@ -1,6 +1,6 @@
 //! A change of documents or guests: checked and prepared completely, then put into service without a gap.
 
-use super::{Documents, deployment::Prepared, guests::LoadedGuest, running::Running};
+use super::{Documents, deployment::Prepared, guests::LoadedGuest, running::Running, versions};
 use crate::failure::Failure;
 use berth_blocks::{invocation::Target, registry::InputFile};
 use berth_runtime::LoadedApp;
@@ -51,6 +51,7 @@ impl Running {
             Ok(prepared) => prepared,
             Err(failure) => return Outcome::Refused(failure),
         };
+        versions::replace(&self.workshop, &self.deployment, &deployment).await;
         self.workshop.blocks.swap(backends);
         self.workshop.fleet.apply(&mut fleet);
         let runtime = &self.workshop.runtime;
@@ -77,8 +78,10 @@ impl Running {
         let changed: Vec<_> = changed
             .map(|app| (app.namespace.clone(), app.app.clone()))
             .collect();
-        self.workshop.engines.reconcile(&changed).await;
         self.deployment = deployment;
+        self.workshop
+            .set_workflow_limits(&self.deployment.documents.resources);
+        self.workshop.engines.reconcile(&changed).await;
         Outcome::Swapped {
             loaded: loaded.iter().map(|app| app.app.to_string()).collect(),
             took: began.elapsed(),

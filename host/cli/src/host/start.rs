@@ -7,7 +7,7 @@ use super::{
     files_limit,
     fleet::{Fleet, Neighbours},
     running::{Doors, Running},
-    summary,
+    summary, versions, workflows,
 };
 use crate::{
     failure::Failure,
@@ -22,7 +22,6 @@ use berth_gateway::{
 };
 use berth_runtime::{Runtime, RuntimeOptions};
 use berth_telemetry::Metrics;
-use berth_workflow::{Config, Engines};
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
@@ -72,7 +71,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     )
     .await?;
     blocks.set_invoke(fleet.router.clone());
-    let engines = engines(&settings, &blocks, &runtime);
+    let engines = workflows::engines(settings.max_instances, &blocks, &runtime);
     blocks.set_workflows(engines.clone());
     let workshop = Workshop {
         settings,
@@ -90,12 +89,14 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         routes,
         fleet: mut change,
     } = workshop.prepare(documents, None).await?;
+    versions::restore(&workshop, &deployment, &backends).await;
     blocks.swap(backends);
     workshop.fleet.apply(&mut change);
     runtime.swap(deployment.apps());
     let deliveries = Arc::new(Deliveries::new(blocks.clone(), runtime.clone()));
     deliveries.reconcile(deployment.plan.clone()).await;
     deliveries.begun(SUBSCRIBED_WITHIN).await;
+    workshop.set_workflow_limits(&deployment.documents.resources);
     workshop.engines.reconcile(&[]).await;
     let settings = &workshop.settings;
     let ingress = ingress
@@ -143,24 +144,6 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         deliveries,
         lock,
     })
-}
-
-/// Workflows hold at most half of the instances, so that their activities always find a place.
-fn engines(settings: &Settings, blocks: &Blocks, runtime: &Arc<Runtime>) -> Arc<Engines> {
-    let instances = settings.max_instances as usize;
-    let config = Config {
-        instances_max: (instances / 2).max(1),
-        activities_max: instances,
-        ..Config::default()
-    };
-    let engines = Engines::new(blocks.clone(), runtime.clone(), config);
-    let owner = Arc::downgrade(&engines);
-    runtime.on_shortage(move |count| {
-        if let Some(engines) = owner.upgrade() {
-            engines.release_idle(count);
-        }
-    });
-    engines
 }
 
 fn read(

@@ -9,11 +9,13 @@ mod link;
 mod places;
 mod registry;
 mod run;
+mod versions;
 
 pub(crate) use deterministic::{Clock, Seeded};
 pub(crate) use link::{linker, workflow_pre};
 pub(crate) use places::Places;
 pub use registry::Registered;
+pub(crate) use versions::Versions;
 
 use crate::Runtime;
 use berth_blocks::{
@@ -36,9 +38,8 @@ impl Executor for Runtime {
             .collect()
     }
 
-    fn code(&self, key: &InstanceKey, _workflow: &str, _stored: Option<&str>) -> Option<String> {
-        let app = self.app(&target(&key.namespace, &key.app))?;
-        Some(app.digest().to_owned())
+    fn code(&self, key: &InstanceKey, _workflow: &str, stored: Option<&str>) -> Option<String> {
+        self.version_for(key, stored)
     }
 
     fn workflows(&self, namespace: &Namespace, app: &AppId) -> Option<Vec<String>> {
@@ -48,7 +49,8 @@ impl Executor for Runtime {
     }
 
     fn run_workflow(&self, context: Context, run: WorkflowRun) -> BoxFuture<'static, WorkflowEnd> {
-        let app = self.app(&target(&run.key.namespace, &run.key.app));
+        let target = target(&run.key.namespace, &run.key.app);
+        let app = self.version(&target, run.code.as_deref());
         let places = self.places().clone();
         async move {
             match app {

@@ -46,6 +46,29 @@ pub struct Config {
     pub retention: Retention,
 }
 
+/// What a namespace asks for, within what its host can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Instances that a host owns at most; absent: what it can hold.
+    pub instances_max: Option<usize>,
+    /// Activities that run on a host at the same time; absent: what it can hold.
+    pub activities_max: Option<usize>,
+    /// How long instances are kept after they ended.
+    pub retention: Retention,
+}
+
+impl Config {
+    pub(crate) fn within(&self, limits: Limits) -> Self {
+        let least = |host: usize, own: Option<usize>| own.map_or(host, |own| own.min(host));
+        Self {
+            instances_max: least(self.instances_max, limits.instances_max),
+            activities_max: least(self.activities_max, limits.activities_max),
+            retention: limits.retention,
+            ..self.clone()
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! The engines of a host: one for each namespace that has workflows, on the store that its documents choose.
 
-use super::{Config, Engine};
+use super::{Config, Engine, Limits};
 use crate::{
     ActivityTask, Context, Event, Executor, Failure, Payload, Platform, Tokio, WorkflowEnd,
     WorkflowError, WorkflowRun,
@@ -34,6 +34,7 @@ pub struct Engines {
     blocks: Blocks,
     executor: Arc<dyn Executor>,
     config: Config,
+    limits: Mutex<HashMap<Namespace, Limits>>,
     open: Mutex<HashMap<Namespace, Arc<Slot>>>,
     stopped: AtomicBool,
 }
@@ -45,6 +46,7 @@ struct Slot(tokio::sync::Mutex<Option<Running>>);
 #[derive(Clone)]
 struct Running {
     store: Arc<dyn WorkflowStore>,
+    limits: Limits,
     engine: Arc<Engine>,
 }
 
@@ -82,9 +84,16 @@ impl Engines {
             blocks,
             executor,
             config,
+            limits: Mutex::default(),
             open: Mutex::default(),
             stopped: AtomicBool::new(false),
         })
+    }
+
+    /// Sets what namespaces ask for. An engine that has to work otherwise from now on is opened anew by the next
+    /// [`reconcile`](Self::reconcile).
+    pub fn set_limits(&self, limits: HashMap<Namespace, Limits>) {
+        *self.limits.lock() = limits;
     }
 
     /// Backends or apps have changed: opens the engines of namespaces that have workflows, moves those whose documents
@@ -120,8 +129,11 @@ impl Engines {
         let slot = self.slot(namespace);
         let mut running = slot.0.lock().await;
         let store = self.store(namespace)?;
+        let limits = self.limits.lock().get(namespace).copied();
+        let limits = limits.unwrap_or_default();
         if let Some(running) = &*running
             && Arc::ptr_eq(&running.store, &store)
+            && running.limits == limits
         {
             return Ok(running.engine.clone());
         }
@@ -138,13 +150,14 @@ impl Engines {
         });
         let config = Config {
             inbox_interval: store.is_shared().then_some(INBOX_INTERVAL),
-            ..self.config.clone()
+            ..self.config.within(limits)
         };
         let platform: Arc<dyn Platform> = Arc::new(Tokio);
         let engine = Engine::open(store.clone(), executor, platform, config).await?;
         let engine = Arc::new(engine);
         *running = Some(Running {
             store,
+            limits,
             engine: engine.clone(),
         });
         Ok(engine)

@@ -15,7 +15,7 @@ mod rerun;
 mod start;
 
 pub use client::History;
-pub use config::{Config, Retention};
+pub use config::{Config, Limits, Retention};
 pub use engines::Engines;
 pub use housekeeping::{Overdue, OwnedInstance};
 pub(crate) use owned::{Instance, Wish};

@@ -12,6 +12,13 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+/// Tests change its last byte in the built guest: version 2 begins every activity with a timer.
+static VERSION: [u8; 24] = *b"worker guest, version: 1";
+
+fn is_version_2() -> bool {
+    std::hint::black_box(&VERSION)[VERSION.len() - 1] == b'2'
+}
+
 /// Runs the steps; the result of each is noted.
 pub fn run(steps: &Value) -> Result<Value, Failure> {
     let mut results = Vec::new();
@@ -43,11 +50,16 @@ fn take(step: &Value) -> Result<Value, Failure> {
     let text = argument.as_str().unwrap_or_default();
     let millis = argument.as_u64().unwrap_or_default();
     Ok(match what.as_str() {
-        "activity" => noted(context::call_activity(
-            text,
-            &json(&step["input"]),
-            &activity_options(step),
-        )),
+        "activity" => {
+            if is_version_2() {
+                noted_unit(context::sleep(0));
+            }
+            noted(context::call_activity(
+                text,
+                &json(&step["input"]),
+                &activity_options(step),
+            ))
+        }
         "parallel" => parallel(argument)?,
         "first" => first(argument)?,
         "sleep" => noted_unit(context::sleep(millis)),

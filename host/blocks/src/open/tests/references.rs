@@ -124,6 +124,7 @@ async fn the_configuration_of_an_app_restricts_its_secrets() {
         access_control: None,
         name_resolution: None,
         mtls: None,
+        workflow: None,
         by_default: false,
         origin: Origin::defaults(),
     });

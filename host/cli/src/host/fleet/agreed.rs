@@ -7,6 +7,8 @@ use berth_resources::{
 };
 use std::{collections::HashSet, time::Duration};
 
+const HOST: &str = "the host as a whole";
+
 /// What holds for the host.
 #[derive(Debug, Default)]
 pub struct Agreed {
@@ -35,7 +37,12 @@ impl Agreed {
         let same = |(_, one): &(_, &NameResolution), (_, other): &(_, &NameResolution)| {
             is_same(one, other)
         };
-        let resolution = one("spec.nameResolution", resolutions, same, &mut findings);
+        let resolution = one(
+            ("spec.nameResolution", HOST),
+            resolutions,
+            same,
+            &mut findings,
+        );
         if let Some((_, resolution)) = resolution {
             findings.extend(berth_drivers::check_resolver(resolution));
         }
@@ -46,7 +53,7 @@ impl Agreed {
         let same = |one: &&MutualTls, other: &&MutualTls| {
             (one.enabled, one.certificate_life) == (other.enabled, other.certificate_life)
         };
-        let mtls = one("spec.mtls", mtls, same, &mut findings);
+        let mtls = one(("spec.mtls", HOST), mtls, same, &mut findings);
         let domains = configurations.iter().filter_map(|configuration| {
             let domain = configuration
                 .access_control
@@ -57,7 +64,7 @@ impl Agreed {
         });
         let same = |one: &&str, other: &&str| one == other;
         let field = "spec.accessControl.trustDomain";
-        let domain = one(field, domains, same, &mut findings);
+        let domain = one((field, HOST), domains, same, &mut findings);
         findings.extend(taken_names(resources));
         if !findings.is_empty() {
             return Err(findings);
@@ -89,8 +96,8 @@ pub fn is_same(one: &NameResolution, other: &NameResolution) -> bool {
 }
 
 /// The first of several, all of which have to say the same.
-fn one<'d, T: 'd>(
-    field: &str,
+pub fn one<'d, T: 'd>(
+    (field, scope): (&str, &str),
     mut all: impl Iterator<Item = (T, &'d Origin)>,
     same: impl Fn(&T, &T) -> bool,
     findings: &mut Vec<Diagnostic>,
@@ -101,9 +108,7 @@ fn one<'d, T: 'd>(
             findings.push(Diagnostic {
                 origin: at.clone(),
                 severity: Severity::Error,
-                message: format!(
-                    "`{field}` holds for the host as a whole, and {first_at} says something else"
-                ),
+                message: format!("`{field}` holds for {scope}, and {first_at} says something else"),
                 hint: Some("remove one of them, or give both the same value".to_owned()),
             });
         }

@@ -9,7 +9,7 @@ mod agreed;
 mod neighbours;
 mod settings;
 
-pub use agreed::Agreed;
+pub use agreed::{Agreed, one};
 pub use neighbours::Neighbours;
 pub use settings::{FleetSettings, MeshListen, default_user_dir, development_ca};
 

@@ -10,6 +10,8 @@ struct Load {
     publisher: tokio::task::JoinHandle<BTreeSet<String>>,
     consumer: tokio::task::JoinHandle<BTreeSet<String>>,
     seen: tokio::sync::watch::Receiver<usize>,
+    /// Once the publisher has ended: what must come.
+    wanted: tokio::sync::watch::Sender<Option<BTreeSet<String>>>,
 }
 
 impl Load {
@@ -17,11 +19,13 @@ impl Load {
         let stop = Arc::new(AtomicBool::new(false));
         let consumer = join(&**pubsub, topic, "app", 20).await;
         let (report, seen) = tokio::sync::watch::channel(0);
+        let (wanted, wanting) = tokio::sync::watch::channel(None);
         Self {
             publisher: tokio::spawn(publish(pubsub.clone(), topic.to_owned(), stop.clone())),
-            consumer: tokio::spawn(consume(consumer, report)),
+            consumer: tokio::spawn(consume(consumer, report, wanting)),
             stop,
             seen,
+            wanted,
         }
     }
 
@@ -39,15 +43,15 @@ impl Load {
     async fn finish(self) {
         self.stop.store(true, Ordering::Relaxed);
         let confirmed = self.publisher.await.unwrap();
-        let mut seen = self.consumer.await.unwrap();
         assert!(confirmed.len() > 100, "only {} confirmed", confirmed.len());
-        seen.remove("end");
+        self.wanted.send_replace(Some(confirmed.clone()));
+        let seen = self.consumer.await.unwrap();
         let lost: Vec<_> = confirmed.difference(&seen).collect();
         assert!(lost.is_empty(), "confirmed and lost: {lost:?}");
     }
 }
 
-/// Batches of ten; what fails is counted as not published. Ends with a mark.
+/// Batches of ten; what fails is counted as not published.
 async fn publish(
     pubsub: Arc<RabbitPubSub>,
     topic: String,
@@ -72,26 +76,27 @@ async fn publish(
         let pause = if failed { 50 } else { 2 };
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
-    eventually("the mark is published", async || {
-        pubsub.publish(message(&topic, "end")).await.is_ok()
-    })
-    .await;
     confirmed
 }
 
-/// Acknowledges all but every seventh message, which fails once, until the mark came and then nothing for a while.
+/// Acknowledges all but every seventh message, which fails once, until all that is wanted came, or nothing for a long time.
 async fn consume(
     mut consumer: Box<dyn Consumer>,
     report: tokio::sync::watch::Sender<usize>,
+    mut wanted: tokio::sync::watch::Receiver<Option<BTreeSet<String>>>,
 ) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     loop {
-        let patience = if seen.contains("end") {
-            SECOND
-        } else {
-            5 * PATIENCE
+        let has_all = |wanted: &Option<BTreeSet<String>>| {
+            wanted
+                .as_ref()
+                .is_some_and(|wanted| wanted.is_subset(&seen))
         };
-        let Ok(received) = tokio::time::timeout(patience, consumer.receive(10)).await else {
+        let received = tokio::select! {
+            _ = wanted.wait_for(has_all) => return seen,
+            received = tokio::time::timeout(5 * PATIENCE, consumer.receive(10)) => received,
+        };
+        let Ok(received) = received else {
             return seen;
         };
         let Ok(received) = received else {
