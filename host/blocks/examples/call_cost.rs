@@ -10,6 +10,7 @@ use berth_blocks::{
 };
 use berth_resiliency::Resiliencies;
 use berth_resources::{LoadOptions, Namespace, Source};
+use berth_telemetry::trace::Trace;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use std::{
@@ -49,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let caller = Arc::new(Caller {
         namespace: Namespace::default(),
         app: "orders".parse()?,
-        traceparent: "".into(),
+        trace: Trace::generate(),
         deadline: Instant::now() + Duration::from_secs(600),
     });
     let state = blocks.state(&caller, "statestore");

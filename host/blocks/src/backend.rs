@@ -11,6 +11,7 @@ use crate::{
 };
 use berth_resiliency::{AppPolicies, ComponentKind, Direction, Policy, Resiliencies};
 use berth_resources::{AppId, ComponentType, Namespace, SecretScope};
+use berth_telemetry::TracedApp;
 use parking_lot::RwLock;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -292,6 +293,7 @@ pub struct Backends {
     namespaces: HashMap<Namespace, BTreeMap<Arc<str>, Listed>>,
     secret_scopes: HashMap<Namespace, HashMap<AppId, Vec<SecretScope>>>,
     resiliency: Resiliencies,
+    traced: Vec<TracedApp>,
     /// By namespace and app that calls: as many as there are apps.
     invocations: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Invocations>>>>,
     workflow_calls: RwLock<HashMap<Namespace, HashMap<AppId, Arc<Calls>>>>,
@@ -319,6 +321,16 @@ impl Backends {
             .entry(namespace)
             .or_default()
             .insert(app, scopes);
+    }
+
+    /// Sets how the spans of an app are recorded.
+    pub fn trace(&mut self, app: TracedApp) {
+        self.traced.push(app);
+    }
+
+    /// The apps whose spans are recorded.
+    pub(crate) fn traced(&self) -> &[TracedApp] {
+        &self.traced
     }
 
     /// Sets the resiliency policies. They count from the next call; calls under way keep those that they began with.

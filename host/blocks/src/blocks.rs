@@ -11,6 +11,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use berth_resiliency::{BreakerStatus, Target};
 use berth_resources::{AppId, ComponentType, Namespace};
+use berth_telemetry::Tracing;
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -24,6 +25,7 @@ pub struct Blocks(Arc<Shared>);
 struct Shared {
     backends: ArcSwap<Backends>,
     invoke: OnceLock<Arc<dyn Invoke>>,
+    tracing: Tracing,
     workflows: OnceLock<Arc<dyn WorkflowEngine>>,
 }
 
@@ -82,7 +84,9 @@ impl Blocks {
 
     /// Replaces all backends. Calls that run keep the backend that they began with.
     pub fn swap(&self, backends: impl Into<Arc<Backends>>) {
-        self.0.backends.store(backends.into());
+        let backends = backends.into();
+        self.0.tracing.configure(backends.traced());
+        self.0.backends.store(backends);
     }
 
     /// The same host with other backends: for a guest that is asked something before its deployment is in service.
@@ -91,9 +95,16 @@ impl Blocks {
         let shared = Shared {
             backends: ArcSwap::new(backends),
             invoke: self.0.invoke.clone(),
+            tracing: self.0.tracing.clone(),
             workflows: self.0.workflows.clone(),
         };
         Self(Arc::new(shared))
+    }
+
+    /// Who records the spans of which app.
+    #[must_use]
+    pub fn tracing(&self) -> &Tracing {
+        &self.0.tracing
     }
 
     /// Sets who carries invocations; the first one stays.

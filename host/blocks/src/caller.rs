@@ -1,7 +1,8 @@
 //! On whose behalf a call is made.
 
 use berth_resources::{AppId, Namespace};
-use std::{sync::Arc, time::Instant};
+use berth_telemetry::trace::Trace;
+use std::time::Instant;
 
 /// Who calls: fixed when a request or message is admitted, shared by every block call that the guest makes for it.
 #[derive(Debug, Clone)]
@@ -10,8 +11,8 @@ pub struct Caller {
     pub namespace: Namespace,
     /// The app.
     pub app: AppId,
-    /// W3C `traceparent` of the request or message.
-    pub traceparent: Arc<str>,
+    /// Where the request or message stands in its trace.
+    pub trace: Trace,
     /// When the call as a whole must have ended.
     pub deadline: Instant,
 }

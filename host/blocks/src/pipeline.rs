@@ -25,8 +25,13 @@ use crate::{backend::Grant, invocation::Target};
 use berth_resiliency::{
     Endpoint, Input, Judge, Last, Late, Policy, Repeated, Stopped, attempt, run,
 };
-use std::{fmt, future::Future, time::Instant};
-use tracing::Instrument;
+use berth_telemetry::trace::Span;
+use std::{
+    fmt,
+    future::Future,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Instant,
+};
 
 /// Whom a call goes to, as messages say it.
 #[derive(Clone, Copy)]
@@ -44,6 +49,8 @@ pub(crate) struct Call<'c> {
     pub(crate) calls: &'c Calls,
     pub(crate) subject: Subject<'c>,
     pub(crate) operation: Operation,
+    /// Of the call as a whole, its attempts included.
+    pub(crate) span: Span,
     /// The caller's own: what comes after it nobody waits for.
     pub(crate) deadline: Instant,
     pub(crate) policy: Option<&'c Policy>,
@@ -56,7 +63,7 @@ pub(crate) struct Call<'c> {
 pub(crate) fn call<I: Clone, T, E: BlockError, F>(
     grant: &Grant,
     operation: Operation,
-    deadline: Instant,
+    (span, deadline): (Span, Instant),
     input: I,
     work: impl Fn(I) -> F,
 ) -> impl Future<Output = Result<T, E>>
@@ -67,6 +74,7 @@ where
         calls: &grant.calls,
         subject: Subject::Backend,
         operation,
+        span,
         deadline,
         policy: grant.outbound.as_deref(),
         endpoint: Endpoint::WHOLE,
@@ -89,18 +97,24 @@ impl Call<'_> {
         let Self {
             calls, operation, ..
         } = self;
-        let span = operation.span(calls);
         let started = Instant::now();
         let deadline = self.deadline.into();
         let answer = match self.policy {
             None => {
-                let attempt = attempt(work(input), None, Some(deadline)).instrument(span);
-                let answer = attempt.await;
+                let answer = attempt(work(input), None, Some(deadline)).await;
                 answer.unwrap_or_else(|late| Err(self.late(late)))
             }
             Some(policy) => {
-                let run = run(policy, self.endpoint, deadline, input, work, judge);
-                let answer = run.instrument(span).await;
+                let attempts = AtomicU32::new(0);
+                let work = |input| {
+                    attempts.fetch_add(1, Ordering::Relaxed);
+                    work(input)
+                };
+                let answer = run(policy, self.endpoint, deadline, input, work, judge).await;
+                let attempts = attempts.into_inner();
+                if attempts != 1 {
+                    self.span.set("berth.attempts", attempts);
+                }
                 answer.map_err(|stopped| self.stopped(stopped))
             }
         };
@@ -108,6 +122,10 @@ impl Call<'_> {
             .as_ref()
             .map_or_else(BlockError::outcome, |_| Outcome::Ok);
         calls.record(operation, outcome, started.elapsed());
+        if outcome != Outcome::Ok {
+            // The error's text may hold keys and values of the application.
+            self.span.fail(outcome.name(), || outcome.name().to_owned());
+        }
         if let Err(error) = &answer
             && outcome.is_fault()
         {

@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use crate::commands::{
-    apps, build, ca, check, components, dlq, invoke, new, publish, run, topics, workflow,
+    apps, build, ca, check, components, dlq, invoke, log_level, new, publish, run, topics, workflow,
 };
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -47,6 +47,8 @@ pub enum Command {
     Topics(topics::Args),
     /// List, read, send again or delete dead letters
     Dlq(dlq::Args),
+    /// Show or change what a running host logs, as a whole or for one app
+    LogLevel(log_level::Args),
     /// Start workflows and look after their instances
     Workflow(workflow::Args),
     /// The development CA, which vouches for the apps of your own hosts

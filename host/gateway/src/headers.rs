@@ -1,13 +1,9 @@
 //! Which headers of a client reach a guest.
 //!
 //! Dropped: what belongs to the connection (hop by hop), and every `dapr-*` and `berth-*` header, since the host itself
-//! uses these to say who called. Added: a `traceparent`, if there is no valid one.
+//! uses these to say who called. The runtime sets the trace context, where it begins the span of the request.
 
-use berth_telemetry::Traceparent;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-
-static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+use http::{HeaderMap, HeaderName, header};
 
 /// Headers of the connection that have a name of their own. `te` and `trailer` are among them; `transfer-encoding` has
 /// been consumed by the server.
@@ -20,12 +16,6 @@ static HOP_BY_HOP: [HeaderName; 7] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
-
-/// Prepares the headers of a client's request for a guest.
-pub(crate) fn admit(headers: &mut HeaderMap) {
-    drop_foreign(headers);
-    trace(headers);
-}
 
 /// Drops what belongs to the connection, and what the host itself says in headers.
 pub(crate) fn drop_foreign(headers: &mut HeaderMap) {
@@ -79,23 +69,6 @@ fn is_end_to_end(name: &HeaderName) -> bool {
     .contains(name)
 }
 
-fn trace(headers: &mut HeaderMap) {
-    let mut given = headers.get_all(&TRACEPARENT).iter();
-    let valid = match (given.next(), given.next()) {
-        (Some(value), None) => Traceparent::is_valid(value.as_bytes()),
-        _ => false,
-    };
-    if valid {
-        return;
-    }
-    // The state belongs to the trace that is not continued.
-    headers.remove(&TRACESTATE);
-    let made = Traceparent::generate().to_bytes();
-    if let Ok(value) = HeaderValue::from_bytes(&made) {
-        headers.insert(TRACEPARENT.clone(), value);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,7 +81,7 @@ mod tests {
             let name: HeaderName = name.parse().unwrap();
             headers.append(name, value.parse().unwrap());
         }
-        admit(&mut headers);
+        drop_foreign(&mut headers);
         let lines = headers.iter();
         let mut lines: Vec<_> = lines
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
@@ -151,20 +124,5 @@ mod tests {
                 format!("traceparent: {TRACE}")
             ]
         );
-    }
-
-    #[test]
-    fn a_missing_or_broken_trace_is_replaced() {
-        for lines in [
-            &[][..],
-            &[("traceparent", "nonsense"), ("tracestate", "a=b")],
-            &[("traceparent", TRACE), ("traceparent", TRACE)],
-        ] {
-            let kept = admitted(lines);
-            assert_eq!(kept.len(), 1, "{kept:?}");
-            let value = kept[0].strip_prefix("traceparent: ").unwrap();
-            assert!(Traceparent::is_valid(value.as_bytes()));
-            assert_ne!(value, TRACE);
-        }
     }
 }

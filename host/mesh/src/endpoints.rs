@@ -1,6 +1,6 @@
 //! `HTTPEndpoint`: a service outside, called like an app.
 
-use crate::headers::{TRACEPARENT, say, strip};
+use crate::headers::strip;
 use berth_blocks::{
     Caller,
     invocation::{Body, BodyError, InvokeError, Target},
@@ -181,7 +181,7 @@ impl Endpoint {
         strip(&mut head.headers);
         // The service's own name, from the URL.
         head.headers.remove(header::HOST);
-        say(&mut head.headers, &TRACEPARENT, &caller.traceparent);
+        caller.trace.inject(&mut head.headers);
         for name in self.headers.keys() {
             head.headers.remove(name);
         }

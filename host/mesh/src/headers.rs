@@ -13,8 +13,6 @@ pub(crate) static CALLER: HeaderName = HeaderName::from_static("berth-caller");
 pub(crate) static TIMEOUT: HeaderName = HeaderName::from_static("berth-timeout-ms");
 /// Set by the host that was called if the answer is not the app's: see `refusal::Refusal`.
 pub(crate) static REFUSAL: HeaderName = HeaderName::from_static("berth-refusal");
-/// W3C trace context.
-pub(crate) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Takes out what does not travel.
 pub(crate) fn strip(headers: &mut HeaderMap) {

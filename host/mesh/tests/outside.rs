@@ -41,7 +41,7 @@ async fn echo(request: Request<Incoming>) -> Result<Response<Body>, Infallible> 
 fn shown(headers: &HeaderMap) -> String {
     let mut lines: Vec<_> = headers
         .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "host" | "traceparent"))
+        .filter(|(name, _)| !matches!(name.as_str(), "host" | "traceparent" | "baggage"))
         .map(|(name, value)| format!("{name}={}", value.to_str().unwrap()))
         .collect();
     lines.sort();

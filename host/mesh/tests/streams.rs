@@ -176,7 +176,7 @@ async fn the_apps_own_headers_survive_and_those_of_the_connection_do_not() {
                 request.method(),
                 request.uri(),
                 names.join(" "),
-                caller.traceparent
+                caller.trace.context()
             );
             let answer = Response::builder()
                 .status(StatusCode::IM_A_TEAPOT)
@@ -219,7 +219,7 @@ async fn the_apps_own_headers_survive_and_those_of_the_connection_do_not() {
     assert_eq!(answer.headers().get_all("x-answer").iter().count(), 2);
     assert_eq!(
         text(answer).await,
-        "PURGE /stock%20a?q=1%2F2 content-length=0 cookie=a=b host=inventory \
+        "PURGE /stock%20a?q=1%2F2 baggage=user=alice content-length=0 cookie=a=b host=inventory \
          traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 tracestate=vendor=1 x-own=1 \
          trace=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     );

@@ -1,8 +1,8 @@
 //! `kind: Configuration` (dapr.io/v1alpha1): what applies to an app beyond its manifest.
 
 use crate::{
-    AccessControl, MutualTls, NameResolution, Namespace, Origin, WorkflowSettings, document::Head,
-    fields::Fields, node::quote, reader::Reading, value::Field,
+    AccessControl, MutualTls, NameResolution, Namespace, Origin, Tracing, WorkflowSettings,
+    document::Head, fields::Fields, node::quote, reader::Reading, value::Field,
 };
 
 /// A configuration that an App names.
@@ -54,15 +54,6 @@ pub enum DefaultAccess {
     Deny,
 }
 
-/// `spec.tracing`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Tracing {
-    /// Share of traces that are recorded, 0 to 1.
-    pub sampling_rate: f64,
-    /// Print spans to standard output.
-    pub stdout: bool,
-}
-
 /// What Dapr knows in `spec` and this version does not apply.
 const NOT_APPLIED: [&str; 10] = [
     "api",
@@ -96,7 +87,7 @@ impl Configuration {
             }
             tracing = spec
                 .child("tracing", reading)
-                .map(|fields| read_tracing(fields, reading));
+                .map(|fields| Tracing::read(fields, reading));
             access_control = spec
                 .child("accessControl", reading)
                 .and_then(|fields| AccessControl::read(fields, reading));
@@ -175,28 +166,4 @@ fn texts(field: Option<Field<'_>>, reading: &mut Reading<'_>) -> Vec<String> {
         .iter()
         .filter_map(|item| item.text(reading).map(str::to_owned))
         .collect()
-}
-
-fn read_tracing(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Tracing {
-    let rate = fields.optional("samplingRate", reading);
-    let sampling_rate = rate.and_then(|field| read_rate(&field, reading));
-    let stdout = fields.optional("stdout", reading);
-    let stdout = stdout.and_then(|field| field.boolean(reading));
-    fields.not_applied(&["otel", "zipkin"], reading);
-    fields.finish(reading);
-    Tracing {
-        sampling_rate: sampling_rate.unwrap_or_default(),
-        stdout: stdout.unwrap_or_default(),
-    }
-}
-
-/// Dapr wants a text here, people write a number: both are fine.
-fn read_rate(field: &Field<'_>, reading: &mut Reading<'_>) -> Option<f64> {
-    let text = field.node.scalar().map(|scalar| scalar.text.as_str());
-    let rate = text.and_then(|text| text.trim().parse::<f64>().ok());
-    let rate = rate.filter(|rate| (0.0..=1.0).contains(rate));
-    if rate.is_none() {
-        field.expected(reading, "a share from `0` to `1`");
-    }
-    rate
 }

@@ -31,6 +31,7 @@ mod resources;
 mod subscription;
 mod suggest;
 mod templates;
+mod tracing;
 mod tree;
 mod units;
 mod value;
@@ -43,7 +44,7 @@ pub use app::{
     Scheme,
 };
 pub use component::{Component, ComponentType, MetadataItem, MetadataValue};
-pub use configuration::{Configuration, DefaultAccess, SecretScope, Tracing};
+pub use configuration::{Configuration, DefaultAccess, SecretScope};
 pub use duration::{parse_duration, parse_duration_or_millis};
 pub use http_endpoint::{ClientTls, HttpEndpoint};
 pub use load::load;
@@ -59,5 +60,6 @@ pub use resources::{LoadOptions, Loaded, Resources, Source};
 pub use subscription::{BulkSettings, Rule, Subscription};
 pub use suggest::{did_you_mean, nearest};
 pub use templates::{TemplateContext, depends_on_app, expand_templates, uses_namespace};
+pub use tracing::{AzureMonitor, Otel, OtelProtocol, Tracing};
 pub use units::{ByteSize, InvalidSize, Secret, is_truthy};
 pub use workflow::{StateRetention, WorkflowSettings};

@@ -2,9 +2,11 @@
 
 use crate::{
     admission::Gate, egress::Egress, failure::Failure, idle::IdleInstances, logs::LogBudget,
+    served::Served,
 };
 use berth_blocks::{Blocks, Caller};
 use berth_resources::App;
+use berth_telemetry::trace::Tracer;
 use metrics::{Counter, Histogram};
 use std::{
     sync::{
@@ -19,12 +21,14 @@ use tokio::sync::Semaphore;
 pub(crate) struct AppContext {
     pub(crate) app: App,
     pub(crate) blocks: Blocks,
+    pub(crate) tracer: Tracer,
     pub(crate) gate: Gate,
     pub(crate) egress: Egress,
     pub(crate) idle: Arc<IdleInstances>,
     pub(crate) log_budget: Arc<LogBudget>,
     pub(crate) calls: AtomicU64,
     pub(crate) failures: AtomicU64,
+    pub(crate) served: Served,
     calls_total: Counter,
     duration: Histogram,
 }
@@ -44,12 +48,14 @@ impl AppContext {
         Self {
             gate: Gate::new(limits.concurrency, limits.queue, pool),
             egress: Egress::new(&app.allow.outbound),
+            tracer: blocks.tracing().tracer(&app.namespace, &app.id),
             idle,
             log_budget: Arc::new(LogBudget::new(
                 app.namespace.clone(),
                 app.id.clone(),
                 limits.log_rate.0,
             )),
+            served: Served::new(&app),
             calls: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             calls_total: metrics::counter!("berth_guest_calls_total", &labels),
@@ -84,7 +90,7 @@ impl AppContext {
             app = %self.app.id,
             namespace = %self.app.namespace,
             reason = failure.reason(),
-            trace_id = caller.traceparent.get(3..35).unwrap_or_default(),
+            trace_id = caller.trace.context().trace_id(),
             detail = failure.detail(),
             "{}",
             failure.message(&self.app.limits)

@@ -12,6 +12,7 @@ pub(crate) mod berth {
                     import berth:pubsub/publisher@0.1.0;
                     import berth:invocation/invoker@0.1.0;
                     import berth:secrets/store@0.1.0;
+                    import berth:telemetry/tracing@0.1.0;
                     import berth:workflow/context@0.1.0;
                     import berth:workflow/client@0.1.0;
                     export berth:pubsub/subscriber@0.1.0;
@@ -27,11 +28,12 @@ pub(crate) mod berth {
             require_store_data_send: true,
             with: {
                 "berth:state/store.store": crate::doors::state::Handle,
+                "berth:telemetry/tracing.span": crate::doors::telemetry::Handle,
                 "berth:workflow/context.operation": crate::doors::workflow::Operation,
             },
         });
     }
-    pub(crate) use generated::berth::{invocation, pubsub, secrets, state, workflow};
+    pub(crate) use generated::berth::{invocation, pubsub, secrets, state, telemetry, workflow};
     pub(crate) use generated::exports::berth as exports;
 }
 

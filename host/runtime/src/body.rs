@@ -10,6 +10,7 @@ use berth_blocks::{
     Caller,
     invocation::{self, BodyError},
 };
+use berth_telemetry::trace::Span;
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
@@ -118,6 +119,8 @@ pub(crate) struct GuestBody {
     pub(crate) left: u64,
     pub(crate) app: Arc<AppContext>,
     pub(crate) caller: Arc<Caller>,
+    /// Of the call: it ends with the body.
+    span: Span,
     /// What [`gather`](Self::gather) fetched and could not keep to itself.
     gathered: VecDeque<Frame<Bytes>>,
     /// Ends the connection of a client that does not read; set when the body turns out to be a stream.
@@ -134,8 +137,10 @@ impl GuestBody {
         limit: u64,
         app: Arc<AppContext>,
         caller: Arc<Caller>,
+        span: Span,
     ) -> Self {
         Self {
+            span,
             body,
             run,
             left: limit,
@@ -227,14 +232,17 @@ impl GuestBody {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        let part = std::task::ready!(self.poll_body(context)).map(|frame| {
-            let frame = frame?;
-            let size = frame.data_ref().map_or(0, |data| data.remaining() as u64);
-            self.left = self.left.checked_sub(size).ok_or(Failure::ResponseBody)?;
-            Ok(frame)
-        });
-        if matches!(part, Some(Err(_))) {
+        let part: Option<Result<_, Failure>> =
+            std::task::ready!(self.poll_body(context)).map(|frame| {
+                let frame = frame?;
+                let size = frame.data_ref().map_or(0, |data| data.remaining() as u64);
+                self.left = self.left.checked_sub(size).ok_or(Failure::ResponseBody)?;
+                Ok(frame)
+            });
+        if let Some(Err(failure)) = &part {
             self.run = None;
+            let reason = failure.reason();
+            self.span.fail(reason, || reason.to_owned());
         }
         Poll::Ready(part)
     }

@@ -12,6 +12,7 @@ use crate::{
 };
 use ::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use berth_blocks::{Caller, Delivery, DeliveryOutcome, invocation::Body};
+use berth_telemetry::trace::Span;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use std::{sync::Arc, time::Instant};
@@ -128,7 +129,8 @@ async fn post(
     limit: usize,
 ) -> Result<Answer, Failure> {
     let route = request.uri().path().to_owned();
-    let response = http::handle(guest, caller, request).await?;
+    // The delivery has a span already.
+    let response = http::handle(guest, caller, request, Span::none()).await?;
     let status = response.status();
     if status == StatusCode::NOT_FOUND {
         let reason = format!("the app has no route `{route}` (404)");
@@ -178,19 +180,20 @@ fn to_route(
     body: Bytes,
 ) -> Result<Request<Body>, Failure> {
     let path = format!("/{}", route.trim_start_matches('/'));
-    Request::builder()
+    let mut request = Request::builder()
         .method(Method::POST)
         .uri(path)
         .header(header::HOST, caller.app.as_str())
         .header(header::CONTENT_TYPE, content_type)
         .header(header::CONTENT_LENGTH, body.len())
-        .header("traceparent", &*caller.traceparent)
         .body(
             Full::new(body)
                 .map_err(|never| match never {})
                 .boxed_unsync(),
         )
-        .map_err(|error| Failure::BadRequest(format!("route `{route}`: {error}")))
+        .map_err(|error| Failure::BadRequest(format!("route `{route}`: {error}")))?;
+    caller.trace.inject(request.headers_mut());
+    Ok(request)
 }
 
 /// `{"status": "SUCCESS" | "RETRY" | "DROP"}`; anything that is not JSON, or has no status, is success.

@@ -5,9 +5,11 @@
 //! need a grant that names them (an IP address, or `localhost`). Guests follow redirects themselves, so each hop passes
 //! here again.
 
+use crate::spans;
 use berth_resources::{OutboundRule, Scheme};
+use berth_telemetry::trace::Trace;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
@@ -120,17 +122,17 @@ impl Egress {
     pub(crate) async fn send(
         &self,
         mut request: Request<WasiBody>,
-        traceparent: &str,
+        trace: &Trace,
     ) -> Result<Response<WasiBody>, Error> {
         let permit = self
             .in_flight
             .clone()
             .try_acquire_owned()
             .map_err(|_| Error::ConnectionLimitReached)?;
-        if let Ok(value) = HeaderValue::from_str(traceparent) {
-            request.headers_mut().entry("traceparent").or_insert(value);
-        }
-        let response = self.client.request(request).await.map_err(error)?;
+        let span = spans::ask(trace, &mut request);
+        let answer = self.client.request(request).await.map_err(error);
+        spans::told(&span, &answer);
+        let response = answer?;
         let hold = move |frame| {
             let _ = &permit;
             frame

@@ -8,8 +8,10 @@ use crate::{
     guest::{Guest, Prepared, Ready, classify},
     instance::GuestState,
     run::{Driven, Run},
+    spans,
 };
 use berth_blocks::{Caller, invocation::Body};
+use berth_telemetry::trace::Span;
 use http::{HeaderMap, Request, Response, header};
 use std::{
     pin::pin,
@@ -30,12 +32,46 @@ use wasmtime_wasi_http::{
 type Head = Response<WasiBody>;
 type Answer = oneshot::Sender<Result<Head, Failure>>;
 
-/// Calls the HTTP export of a guest. The answer's body drives the guest until it has finished.
+/// Calls the HTTP export of a guest. The answer's body drives the guest until it has finished; the span ends with it.
 pub(crate) async fn handle(
     guest: &Arc<Guest>,
     caller: Arc<Caller>,
     request: Request<Body>,
+    span: Span,
 ) -> Result<Response<Body>, Failure> {
+    let head = begin(guest, &caller, request).await;
+    let Begun {
+        head,
+        run,
+        guard,
+        too_large,
+    } = head.inspect_err(|failure| spans::failed(&span, failure))?;
+    let context = &guest.context;
+    let limit = allowed(&head, context.app.limits.response_body.0);
+    let limit = limit.inspect_err(|failure| spans::failed(&span, failure))?;
+    let (parts, body) = head.into_parts();
+    spans::answered(&span, parts.status);
+    let run = (!run.is_finished()).then_some(run);
+    let body = GuestBody::new(body, run, limit, context.clone(), caller, span);
+    let body = body.gather(guard.as_ref()).await;
+    // A body that is too large may show while the guest reads it and answers.
+    let body = body.map_err(|failure| exceeded(&too_large).unwrap_or(failure))?;
+    Ok(Response::from_parts(parts, body))
+}
+
+/// A guest that has answered, and perhaps works on.
+struct Begun {
+    head: Head,
+    run: Run,
+    guard: Option<DeadlineGuard>,
+    too_large: Arc<AtomicBool>,
+}
+
+async fn begin(
+    guest: &Arc<Guest>,
+    caller: &Arc<Caller>,
+    request: Request<Body>,
+) -> Result<Begun, Failure> {
     let context = &guest.context;
     let limits = &context.app.limits;
     let export = guest.http()?.clone();
@@ -57,14 +93,12 @@ pub(crate) async fn handle(
     if let Some(failure) = exceeded(&too_large) {
         return Err(failure);
     }
-    let limit = allowed(&head, limits.response_body.0)?;
-    let (parts, body) = head.into_parts();
-    let run = (!run.is_finished()).then_some(run);
-    let body = GuestBody::new(body, run, limit, context.clone(), caller);
-    let body = body.gather(guard.as_ref()).await;
-    // A body that is too large may show while the guest reads it and answers.
-    let body = body.map_err(|failure| exceeded(&too_large).unwrap_or(failure))?;
-    Ok(Response::from_parts(parts, body))
+    Ok(Begun {
+        head,
+        run,
+        guard,
+        too_large,
+    })
 }
 
 /// Refuses a body that is announced as too large; counts one that is not announced.

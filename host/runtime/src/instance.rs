@@ -48,12 +48,12 @@ impl GuestState {
         let stdout = GuestLog::new(
             app.log_budget.clone(),
             Stream::Stdout,
-            caller.traceparent.clone(),
+            caller.trace.context(),
         );
         let stderr = GuestLog::new(
             app.log_budget.clone(),
             Stream::Stderr,
-            caller.traceparent.clone(),
+            caller.trace.context(),
         );
         let wasi = match &workflow {
             None => wasi(&app, &stdout, &stderr)?,
@@ -83,8 +83,8 @@ impl GuestState {
     /// Turns a used instance to another call.
     pub(crate) fn serve(&mut self, caller: Arc<Caller>) {
         self.meter.restart();
-        self.stdout.serve(caller.traceparent.clone());
-        self.stderr.serve(caller.traceparent.clone());
+        self.stdout.serve(caller.trace.context());
+        self.stderr.serve(caller.trace.context());
         self.outgoing.serve(caller.clone());
         self.caller = caller;
     }

@@ -33,6 +33,8 @@ mod outgoing;
 mod platform;
 mod run;
 mod runtime;
+mod served;
+mod spans;
 mod workflow;
 
 pub use exports::Exports;

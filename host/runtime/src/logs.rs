@@ -4,6 +4,7 @@
 //! is over is counted and reported once a second. Writing never blocks the guest.
 
 use berth_resources::{AppId, Namespace};
+use berth_telemetry::trace::SpanContext;
 use berth_workflow::Context as Workflow;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -114,18 +115,18 @@ pub(crate) struct GuestLog {
 
 struct LineState {
     line: Vec<u8>,
-    traceparent: Arc<str>,
+    trace: SpanContext,
 }
 
 impl GuestLog {
-    pub(crate) fn new(budget: Arc<LogBudget>, stream: Stream, traceparent: Arc<str>) -> Self {
+    pub(crate) fn new(budget: Arc<LogBudget>, stream: Stream, trace: SpanContext) -> Self {
         Self {
             budget,
             stream,
             muted_by: None,
             state: Arc::new(Mutex::new(LineState {
                 line: Vec::new(),
-                traceparent,
+                trace,
             })),
         }
     }
@@ -139,9 +140,9 @@ impl GuestLog {
     }
 
     /// The instance serves another call from now on.
-    pub(crate) fn serve(&self, traceparent: Arc<str>) {
+    pub(crate) fn serve(&self, trace: SpanContext) {
         self.finish();
-        self.state.lock().traceparent = traceparent;
+        self.state.lock().trace = trace;
     }
 
     /// Emits a line that was not ended.
@@ -149,7 +150,7 @@ impl GuestLog {
         let mut state = self.state.lock();
         if !state.line.is_empty() {
             let line = std::mem::take(&mut state.line);
-            self.emit(&line, &state.traceparent);
+            self.emit(&line, state.trace);
         }
     }
 
@@ -170,17 +171,17 @@ impl GuestLog {
             bytes = &bytes[skip..];
             if ended {
                 let line = std::mem::take(&mut state.line);
-                self.emit(&line, &state.traceparent);
+                self.emit(&line, state.trace);
             }
         }
     }
 
-    fn emit(&self, line: &[u8], traceparent: &str) {
+    fn emit(&self, line: &[u8], trace: SpanContext) {
         if !self.budget.take(line.len() + 1) {
             return;
         }
         let text = String::from_utf8_lossy(line);
-        let trace_id = traceparent.get(3..35).unwrap_or_default();
+        let trace_id = trace.trace_id();
         let (app, namespace) = (self.budget.app.as_str(), self.budget.namespace.as_str());
         match self.stream {
             Stream::Stdout => {

@@ -66,7 +66,7 @@ async fn send(
         .iter()
         .any(|rule| egress::permits(rule, request.uri()))
     {
-        return app.egress.send(request, &caller.traceparent).await;
+        return app.egress.send(request, &caller.trace).await;
     }
     match app_of(request.uri(), caller) {
         Some(target) => invoke(app, caller, &target, request).await,

@@ -11,6 +11,7 @@ use crate::{
     load::{LoadError, LoadedApp, Loader},
     platform::Platforms,
     run::Run,
+    served, spans,
     workflow::{Places, Versions},
 };
 use arc_swap::ArcSwap;
@@ -20,6 +21,7 @@ use berth_blocks::{
     invocation::{Body, Invoke, InvokeError, LocalApps, Target},
 };
 use berth_resources::{BulkSettings, Limits, Rule, Subscription};
+use berth_telemetry::trace::{Span, Trace};
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header};
 use std::{
@@ -138,24 +140,29 @@ impl Runtime {
     }
 
     /// Serves one request from outside. Never fails: what goes wrong is a response with its reason.
-    pub async fn handle(&self, target: &Target, request: Request<Body>) -> Response<Body> {
+    pub async fn handle(&self, target: &Target, mut request: Request<Body>) -> Response<Body> {
         let Some(app) = self.app(target) else {
             return Failure::NoHttp.response(&Limits::default());
         };
         let limits = &app.app().limits;
+        let (method, began) = (served::label(request.method()), Instant::now());
+        let (trace, span) = spans::serve(&app.guest().context, &mut request);
         let caller = Arc::new(Caller {
             namespace: target.namespace.clone(),
             app: target.app.clone(),
-            traceparent: traceparent(&request),
+            trace,
             deadline: Instant::now() + limits.timeout,
         });
-        match self.call(&app, caller.clone(), request).await {
+        let response = match self.call(&app, caller.clone(), request, span).await {
             Ok(response) => response,
             Err(failure) => {
                 app.guest().context.record(&failure, &caller);
                 failure.response(limits)
             }
-        }
+        };
+        let served = &app.guest().context.served;
+        served.note(method, response.status(), began);
+        response
     }
 
     async fn call(
@@ -163,12 +170,15 @@ impl Runtime {
         app: &LoadedApp,
         caller: Arc<Caller>,
         request: Request<Body>,
+        span: Span,
     ) -> Result<Response<Body>, Failure> {
-        if self.draining.load(Ordering::Relaxed) {
-            return Err(Failure::Draining);
-        }
-        let request = with_host(request, &caller)?;
-        guest_http::handle(app.guest(), caller, request).await
+        let admitted = if self.draining.load(Ordering::Relaxed) {
+            Err(Failure::Draining)
+        } else {
+            with_host(request, &caller)
+        };
+        let request = admitted.inspect_err(|failure| spans::failed(&span, failure))?;
+        guest_http::handle(app.guest(), caller, request, span).await
     }
 
     /// The subscriptions that a guest declares in code. It is asked before it is in service, and so with the backends
@@ -212,7 +222,7 @@ impl Runtime {
         let caller = Arc::new(Caller {
             namespace: manifest.namespace.clone(),
             app: manifest.id.clone(),
-            traceparent: new_traceparent(),
+            trace: Trace::generate(),
             deadline: Instant::now() + manifest.limits.timeout,
         });
         let explain = |failure: Failure| {
@@ -315,24 +325,6 @@ fn with_host(mut request: Request<Body>, caller: &Caller) -> Result<Request<Body
     }
 }
 
-/// The trace that a request belongs to: its own, or a new one.
-fn traceparent(request: &Request<Body>) -> Arc<str> {
-    let given = request.headers().get("traceparent");
-    or_new(given.and_then(|value| value.to_str().ok()))
-}
-
-/// W3C trace context, version 00, has 55 characters.
-fn or_new(given: Option<&str>) -> Arc<str> {
-    given
-        .filter(|text| text.len() == 55 && text.is_ascii())
-        .map_or_else(new_traceparent, Into::into)
-}
-
-pub(crate) fn new_traceparent() -> Arc<str> {
-    let (trace, span): (u128, u64) = (rand::random(), rand::random());
-    format!("00-{trace:032x}-{span:016x}-01").into()
-}
-
 #[async_trait]
 impl Invoke for Runtime {
     async fn invoke(
@@ -348,36 +340,41 @@ impl Invoke for Runtime {
             )));
         };
         let limits = &app.app().limits;
+        identify(&mut request, caller, target);
+        let (method, began) = (served::label(request.method()), Instant::now());
+        let (trace, span) = spans::serve(&app.guest().context, &mut request);
         let own = Arc::new(Caller {
             namespace: target.namespace.clone(),
             app: target.app.clone(),
-            traceparent: caller.traceparent.clone(),
+            trace,
             // A call never outlives the one that waits for it.
             deadline: (Instant::now() + limits.timeout).min(caller.deadline),
         });
-        identify(&mut request, caller, target);
-        self.call(&app, own.clone(), request)
-            .await
-            .map_err(|failure| {
-                app.guest().context.record(&failure, &own);
-                let text = format!(
-                    "app `{}`: {} ({})",
-                    target.app,
-                    failure.message(limits),
-                    failure.reason()
-                );
-                match failure {
-                    Failure::WallTime | Failure::CpuTime => InvokeError::Timeout(text),
-                    Failure::NoHttp => InvokeError::NotFound(text),
-                    Failure::RequestBody | Failure::ResponseBody => InvokeError::TooLarge(text),
-                    Failure::BadRequest(_) => InvokeError::Invalid(text),
-                    // No instance has begun with it.
-                    Failure::Overloaded | Failure::Draining | Failure::Instantiation(_) => {
-                        InvokeError::Undelivered(text)
-                    }
-                    _ => InvokeError::Unavailable(text),
+        let called = self.call(&app, own.clone(), request, span).await;
+        let status = called
+            .as_ref()
+            .map_or_else(Failure::status, Response::status);
+        app.guest().context.served.note(method, status, began);
+        called.map_err(|failure| {
+            app.guest().context.record(&failure, &own);
+            let text = format!(
+                "app `{}`: {} ({})",
+                target.app,
+                failure.message(limits),
+                failure.reason()
+            );
+            match failure {
+                Failure::WallTime | Failure::CpuTime => InvokeError::Timeout(text),
+                Failure::NoHttp => InvokeError::NotFound(text),
+                Failure::RequestBody | Failure::ResponseBody => InvokeError::TooLarge(text),
+                Failure::BadRequest(_) => InvokeError::Invalid(text),
+                // No instance has begun with it.
+                Failure::Overloaded | Failure::Draining | Failure::Instantiation(_) => {
+                    InvokeError::Undelivered(text)
                 }
-            })
+                _ => InvokeError::Unavailable(text),
+            }
+        })
     }
 }
 
@@ -393,50 +390,54 @@ fn identify(request: &mut Request<Body>, caller: &Caller, target: &Target) {
         ("dapr-caller-app-id", caller.app.as_str()),
         ("dapr-caller-namespace", caller.namespace.as_str()),
         ("dapr-callee-app-id", target.app.as_str()),
-        ("traceparent", &*caller.traceparent),
     ];
     for (name, value) in names {
         if let Ok(value) = HeaderValue::from_str(value) {
             request.headers_mut().insert(name, value);
         }
     }
+    caller.trace.inject(request.headers_mut());
 }
 
 #[async_trait]
 impl Deliver for Runtime {
     async fn deliver(&self, target: &Target, message: Delivery) -> DeliveryOutcome {
-        match self.receiver(target, Some(&message.traceparent)) {
-            Some((app, caller)) => delivery::deliver(app.guest(), caller, message).await,
-            None => DeliveryOutcome::Busy,
-        }
+        let Some(app) = self.receiver(target) else {
+            return DeliveryOutcome::Busy;
+        };
+        let caller = receives(&app, message.trace.clone());
+        delivery::deliver(app.guest(), caller, message).await
     }
 
     async fn deliver_batch(&self, target: &Target, batch: Vec<Delivery>) -> Vec<DeliveryOutcome> {
-        // Several messages belong to no one trace; each entry names its own.
-        let trace = match batch.as_slice() {
-            [alone] => Some(&*alone.traceparent),
-            _ => None,
+        let Some(app) = self.receiver(target) else {
+            return vec![DeliveryOutcome::Busy; batch.len()];
         };
-        match self.receiver(target, trace) {
-            Some((app, caller)) => delivery::bulk::deliver(app.guest(), caller, &batch).await,
-            None => vec![DeliveryOutcome::Busy; batch.len()],
-        }
+        let (trace, _span) = match batch.as_slice() {
+            [alone] => (alone.trace.clone(), Span::none()),
+            many => spans::batch(&app.guest().context, many),
+        };
+        delivery::bulk::deliver(app.guest(), receives(&app, trace), &batch).await
     }
 }
 
 impl Runtime {
-    /// The app that messages are for, and the call that brings them; `None`: not now.
-    fn receiver(&self, target: &Target, trace: Option<&str>) -> Option<(LoadedApp, Arc<Caller>)> {
+    /// The app that messages are for; `None`: not now.
+    fn receiver(&self, target: &Target) -> Option<LoadedApp> {
         if self.draining.load(Ordering::Relaxed) {
             return None;
         }
-        let app = self.app(target)?;
-        let caller = Arc::new(Caller {
-            namespace: target.namespace.clone(),
-            app: target.app.clone(),
-            traceparent: or_new(trace),
-            deadline: Instant::now() + app.app().limits.timeout,
-        });
-        Some((app, caller))
+        self.app(target)
     }
+}
+
+/// The call that brings messages to an app.
+fn receives(app: &LoadedApp, trace: Trace) -> Arc<Caller> {
+    let app = app.app();
+    Arc::new(Caller {
+        namespace: app.namespace.clone(),
+        app: app.id.clone(),
+        trace,
+        deadline: Instant::now() + app.limits.timeout,
+    })
 }

@@ -1,15 +1,10 @@
 //! Sets the process's log output up.
 
-use crate::{json::JsonFormat, text::TextFormat};
+use crate::{json::JsonFormat, levels::LogLevels, text::TextFormat};
 use anyhow::Context;
 use std::{io::IsTerminal, str::FromStr};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{
-    EnvFilter, Layer,
-    filter::{FilterExt, LevelFilter, filter_fn},
-    layer::SubscriberExt,
-    util::SubscriberInitExt,
-};
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Lines that may wait for a slow reader of stderr; more are dropped, since a host must not wait for its log.
 /// The places for them are made at the start of the process, which they must not slow down.
@@ -45,7 +40,7 @@ impl LogLevel {
     }
 
     /// Directives of the filter. Libraries that narrate their inner life stay at `info` while berth is debugged.
-    fn directives(self) -> String {
+    pub(crate) fn directives(self) -> String {
         match self {
             Self::Debug => "debug,cranelift=info,wasmtime=info,wasmtime_wasi=info,hyper=info,\
                             hyper_util=info,h2=info,mio=info,notify=info"
@@ -107,20 +102,18 @@ pub fn init_logging(options: LogOptions) -> anyhow::Result<LogGuard> {
     let directives = from_env.unwrap_or_else(|| options.level.directives());
     let filter = EnvFilter::try_new(&directives)
         .with_context(|| format!("reading the log filter `{directives}`"))?;
-    // Without this hint every trace event of every library, and of `log`, would be asked about anew.
-    let most_verbose = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
-    let spans = filter_fn(move |metadata| spans || metadata.is_event());
-    let filter = filter.and(spans.with_max_level_hint(most_verbose));
+    let levels = LogLevels::new(filter, options.level, spans);
     let (writer, worker) = NonBlockingBuilder::default()
         .buffered_lines_limit(BUFFERED_LINES_MAX)
         .lossy(true)
         .thread_name("log-writer")
         .finish(std::io::stderr());
-    let layer = layer(options.format, writer).with_filter(filter);
+    let layer = layer(options.format, writer).with_filter(levels.clone());
     tracing_subscriber::registry()
         .with(layer)
         .try_init()
         .context("setting logging up")?;
+    levels.make_current();
     Ok(LogGuard { _worker: worker })
 }
 

@@ -81,6 +81,18 @@ pub fn run_guest(settings: &Settings, guest: &Path, data: &Path) -> Result<Serve
     Ok(run(settings, guest, data, "/")?.server)
 }
 
+/// The same under a Configuration.
+pub fn run_configured(
+    settings: &Settings,
+    guest: &Path,
+    config: &Path,
+    data: &Path,
+) -> Result<Server> {
+    let mut command = command(settings, guest, data);
+    command.arg("--config").arg(config);
+    Ok(serve(&mut command, data, "/")?.server)
+}
+
 /// Runs a guest on the backends of some documents, with a door for native programs, which is where the server is said
 /// to listen. The programs are the app `hello`.
 pub fn run_dapr_http(settings: &Settings, folder: &Path, backends: &str) -> Result<Server> {
@@ -149,13 +161,16 @@ fn documents(folder: &Path, backends: &str, apps: &[App<'_>]) -> Result<PathBuf>
 }
 
 fn run(settings: &Settings, what: &Path, data: &Path, path: &str) -> Result<Host> {
+    serve(&mut command(settings, what, data), data, path)
+}
+
+fn serve(command: &mut Command, data: &Path, path: &str) -> Result<Host> {
     let (address, admin) = (server::free_address()?, server::free_address()?);
-    let mut command = command(settings, what, data);
     command
         .args(["--listen", &address.to_string()])
         .args(["--dapr-http-port", "off"])
         .args(["--admin", &admin.to_string()]);
-    let server = Server::start(&mut command, address, path, &data.join("berth.log"))?;
+    let server = Server::start(command, address, path, &data.join("berth.log"))?;
     Ok(Host { server, admin })
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod certificates;
+mod collector;
 mod kafka;
 mod port;
 mod postgres;
@@ -21,6 +22,7 @@ mod shared;
 mod soak;
 
 pub use certificates::{Authority, Certificate};
+pub use collector::{Collector, RecordedSpan, forest};
 pub use kafka::MockKafka;
 pub use port::free_port;
 pub use postgres::{Postgres, PostgresDatabase};

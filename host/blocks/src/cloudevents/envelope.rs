@@ -8,6 +8,7 @@ use super::{
     timestamp,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use berth_telemetry::trace::Trace;
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use std::time::Duration;
@@ -18,7 +19,8 @@ pub(crate) struct Envelope<'a> {
     pub(crate) source: &'a str,
     pub(crate) topic: &'a str,
     pub(crate) pubsub: &'a str,
-    pub(crate) traceparent: &'a str,
+    /// Where whoever gets the event stands.
+    pub(crate) trace: &'a Trace,
     /// Written as `expiration`, for brokers that do not expire messages themselves.
     pub(crate) expires_in: Option<Duration>,
     /// Of the publish call: `cloudevent.*` overrides fields.
@@ -49,7 +51,7 @@ impl Envelope<'_> {
             });
             key.map_or_else(|| default.to_owned(), |(_, value)| value.clone())
         };
-        let traceparent = field("traceparent", &field("traceid", self.traceparent));
+        let traceparent = field("traceparent", &field("traceid", &self.traceparent()));
         let mut event = Members::empty();
         event.set("id", &field("id", &uuid::Uuid::new_v4().to_string()));
         event.set("source", &field("source", self.source()));
@@ -65,7 +67,8 @@ impl Envelope<'_> {
         event.set("pubsubname", self.pubsub);
         event.set("traceid", &field("traceid", &traceparent));
         event.set("traceparent", &traceparent);
-        event.set("tracestate", &field("tracestate", ""));
+        event.set("tracestate", &field("tracestate", self.carried().0));
+        self.bring(&mut event);
         self.expire(&mut event);
         let (name, json) = payload(data, content_type);
         event.set_json(name, json.into());
@@ -82,9 +85,11 @@ impl Envelope<'_> {
         event.fill("type", EVENT_TYPE);
         event.fill("specversion", SPEC_VERSION);
         event.fill("time", &timestamp(Duration::ZERO));
-        event.fill("traceid", self.traceparent);
-        event.fill("traceparent", self.traceparent);
-        event.fill("tracestate", "");
+        let traceparent = self.traceparent();
+        event.fill("traceid", &traceparent);
+        event.fill("traceparent", &traceparent);
+        event.fill("tracestate", self.carried().0);
+        self.bring(&mut event);
         self.expire(&mut event);
         check_version(&event).map_err(|error| error.to_string())?;
         Ok(event.to_json())
@@ -95,6 +100,24 @@ impl Envelope<'_> {
             UNKNOWN_SOURCE
         } else {
             self.source
+        }
+    }
+
+    fn traceparent(&self) -> String {
+        self.trace.context().to_string()
+    }
+
+    /// `tracestate` and `baggage`.
+    fn carried(&self) -> (&str, &str) {
+        let carried = self.trace.carried();
+        carried.map_or(("", ""), |own| (&own.state, &own.baggage))
+    }
+
+    /// Baggage has no attribute of its own in CloudEvents: it travels as an extension, if there is any.
+    fn bring(&self, event: &mut Members<'_>) {
+        let (_, baggage) = self.carried();
+        if !baggage.is_empty() {
+            event.fill("baggage", baggage);
         }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use berth_telemetry::trace::{Origin, Trace};
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ fn wrap_with(
         source: "orders",
         topic: "t",
         pubsub: "pubsub",
-        traceparent: TRACE,
+        trace: &Trace::remote(Origin::of_texts(TRACE, "", "")),
         expires_in: None,
         metadata: &metadata,
     };
@@ -253,7 +254,7 @@ fn an_event_expires_at_its_moment() {
         source: "",
         topic: "t",
         pubsub: "p",
-        traceparent: "",
+        trace: &Trace::generate(),
         expires_in: Some(Duration::from_secs(60)),
         metadata: &[],
     };

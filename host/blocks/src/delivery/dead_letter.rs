@@ -6,6 +6,7 @@ use crate::{
     pubsub::{InboundMessage, OutboundMessage, PubSubError},
 };
 use berth_resources::AppId;
+use berth_telemetry::trace::Trace;
 use std::time::{Duration, Instant};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -77,6 +78,7 @@ pub(super) async fn publish(
     grant: &Grant,
     topic: &str,
     letter: OutboundMessage,
+    trace: &Trace,
 ) -> Result<(), PubSubError> {
     let letter = OutboundMessage {
         topic: [&grant.topic_prefix, topic].concat(),
@@ -84,7 +86,18 @@ pub(super) async fn publish(
     };
     let deadline = Instant::now() + BUDGET;
     let publish = |letter| async { grant.broker()?.publish(letter).await };
-    call(grant, Operation::DeadLetter, deadline, letter, publish).await
+    let span = Operation::DeadLetter.span(trace, &grant.calls);
+    if span.is_recorded() {
+        span.set("messaging.destination.name", topic.to_owned());
+    }
+    call(
+        grant,
+        Operation::DeadLetter,
+        (span, deadline),
+        letter,
+        publish,
+    )
+    .await
 }
 
 /// Where a dead letter came from.

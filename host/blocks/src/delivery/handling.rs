@@ -8,6 +8,7 @@ use super::{
     delays::release_delay,
     routes::Routes,
     subscriber::{Received, Source},
+    watch::{self, Watch},
 };
 use crate::{
     Blocks,
@@ -16,6 +17,7 @@ use crate::{
     pubsub::{Attempt, InboundMessage, Lease, PubSubError},
 };
 use berth_resiliency::{Late, Policy, Refusal, attempt};
+use berth_telemetry::trace::Trace;
 use bytes::Bytes;
 use metrics::counter;
 use std::{
@@ -27,7 +29,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 /// How long the broker keeps a message back that the app had no room for.
 const BUSY_DELAY: Duration = Duration::from_millis(200);
@@ -46,6 +47,7 @@ pub(super) struct Handling {
     topic: Arc<str>,
     source: Source,
     routes: Routes,
+    watch: Watch,
     /// Messages are payloads without an envelope.
     raw: bool,
     /// No further attempts.
@@ -92,6 +94,7 @@ impl Handling {
             raw,
         } = received;
         Self {
+            watch: Watch::new(&blocks, &plan),
             blocks,
             batches: Batches::of(&plan, &deliver, &stop),
             deliver,
@@ -185,20 +188,13 @@ impl Handling {
         envelope: Bytes,
         route: Arc<str>,
     ) -> Delivery {
-        let own = message
-            .metadata
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
-        let traceparent = event
-            .extension("traceparent")
-            .or(own.map(|(_, value)| value.as_str()));
         Delivery {
+            trace: Trace::remote(watch::origin(message, &event)),
             id: message.id.as_str().into(),
             pubsub: self.pubsub.clone(),
             topic: self.topic.clone(),
             route,
             attempt: message.attempt,
-            traceparent: traceparent.unwrap_or_default().into(),
             event,
             envelope,
             raw: self.raw,
@@ -281,29 +277,21 @@ impl Handling {
         Verdict::HandBack(delay, Attempt::NotCounted)
     }
 
+    /// One attempt, which has a span of its own: further ones stand beside it, in the publisher's trace.
     async fn deliver(
         &self,
-        delivery: Delivery,
+        mut delivery: Delivery,
         timeout: Option<Duration>,
     ) -> Result<DeliveryOutcome, Late> {
         let target = &self.plan.target;
-        let span = tracing::debug_span!(
-            target: "berth::calls",
-            "pubsub.deliver",
-            app = target.app.as_str(),
-            namespace = target.namespace.as_str(),
-            backend = &*self.pubsub,
-            topic = &*self.topic,
-            route = &*delivery.route,
-            attempt = delivery.attempt,
-        );
-        let delivered = async {
-            match &self.batches {
-                Some(batches) => batches.deliver(delivery, timeout).await,
-                None => attempt(self.deliver.deliver(target, delivery), timeout, None).await,
-            }
+        let watched = self.watch.begin(&delivery);
+        delivery.trace = watched.trace.clone();
+        let delivered = match &self.batches {
+            Some(batches) => batches.deliver(delivery, timeout).await,
+            None => attempt(self.deliver.deliver(target, delivery), timeout, None).await,
         };
-        delivered.instrument(span).await
+        self.watch.ended(watched, &delivered);
+        delivered
     }
 
     /// Tells the broker. A broker that does not take the answer delivers again: at least once.
@@ -355,7 +343,9 @@ impl Handling {
             return Buried::NoTopic;
         };
         let letter = dead_letter::write(message, &self.plan.target.app, &self.source.topic, death);
-        match dead_letter::publish(&self.source.grant, topic, letter).await {
+        let event = self.read(message).map(|(event, _)| event);
+        let trace = self.watch.join(message, &event.unwrap_or_default());
+        match dead_letter::publish(&self.source.grant, topic, letter, &trace).await {
             Ok(()) => Buried::Taken,
             // The pipeline has logged why.
             Err(_) => Buried::Refused,

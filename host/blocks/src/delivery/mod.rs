@@ -21,12 +21,14 @@ mod rule;
 mod subscriber;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use deliveries::{DRAIN_TIMEOUT, Deliveries};
 
 use crate::{CloudEvent, invocation::Target};
 use async_trait::async_trait;
 use berth_resources::Subscription;
+use berth_telemetry::trace::Trace;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -62,8 +64,8 @@ pub struct Delivery {
     pub raw: bool,
     /// What the broker says about the message.
     pub metadata: Vec<(String, String)>,
-    /// The trace that the message belongs to; empty: none.
-    pub traceparent: Arc<str>,
+    /// Where this attempt to deliver it stands: within the trace of its publisher.
+    pub trace: Trace,
 }
 
 /// How a delivery ended.
@@ -84,6 +86,18 @@ pub enum DeliveryOutcome {
     Drop(String),
     /// Not started: handed back, not counted.
     Busy,
+}
+
+impl DeliveryOutcome {
+    /// As spans name it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Retry(_) | Self::Failed { .. } => "retry",
+            Self::Drop(_) => "drop",
+            Self::Busy => "busy",
+        }
+    }
 }
 
 /// A subscription of one app, with everything that its delivery needs.

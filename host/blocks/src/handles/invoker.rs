@@ -7,6 +7,7 @@ use crate::{
     replay::Replay,
 };
 use berth_resiliency::Endpoint;
+use berth_telemetry::trace::Origin;
 use std::sync::Arc;
 
 /// Calls to other apps for one caller.
@@ -44,10 +45,22 @@ impl Invoker {
             (Some(policy), Some(target)) => policy.endpoint((&target.app, request.uri().path())),
             _ => Endpoint::WHOLE,
         };
+        let own = Origin::of_headers(request.headers()).context;
+        let trace = own.map_or_else(|| caller.trace.clone(), |own| caller.trace.at(own));
+        let span = Operation::Invoke.span(&trace, &invocations.calls);
+        if span.is_recorded() {
+            span.set("server.address", app_id.to_owned());
+            span.set("http.request.method", request.method().to_string());
+        }
+        let within = Caller {
+            trace: trace.inside(&span),
+            ..Caller::clone(caller)
+        };
         let call = Call {
             calls: &invocations.calls,
             subject: known.map_or(Subject::NoApp, Subject::App),
             operation: Operation::Invoke,
+            span,
             deadline: caller.deadline,
             policy: policy.map(AsRef::as_ref),
             endpoint,
@@ -57,7 +70,7 @@ impl Invoker {
             let invoke = self.blocks.invoke().ok_or_else(|| {
                 InvokeError::Undelivered("invocation is not connected yet".to_owned())
             })?;
-            invoke.invoke(caller, target, request.into_request()).await
+            invoke.invoke(&within, target, request.into_request()).await
         };
         call.run(Replay::from(request), send, &ByAnswer).await
     }

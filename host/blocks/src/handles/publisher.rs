@@ -10,6 +10,7 @@ use crate::{
     pubsub::{OutboundMessage, PubSubError},
     scopes::TopicUse,
 };
+use berth_telemetry::trace::{Span, Trace};
 use bytes::Bytes;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -91,11 +92,13 @@ impl Publisher {
         options: PublishOptions,
     ) -> Result<(), PubSubError> {
         let grant = self.grant()?;
+        let operation = Operation::Publish;
+        let (trace, span) = self.begin(&grant, operation, topic);
         let message = check_topic(&grant, topic)
-            .and_then(|()| self.outbound(&grant, topic, message, options));
+            .and_then(|()| self.outbound(&grant, (topic, &trace), message, options));
         let publish =
             |grant: Arc<Grant>, message| async move { grant.broker()?.publish(message).await };
-        self.run(&grant, Operation::Publish, message, publish).await
+        self.run(&grant, (operation, span), message, publish).await
     }
 
     /// Publishes many messages, each on its own. Returns those that failed.
@@ -109,7 +112,10 @@ impl Publisher {
         options: PublishOptions,
     ) -> Result<Vec<(String, PubSubError)>, PubSubError> {
         let grant = self.grant()?;
-        let mut separated = self.separated(&grant, topic, messages, &options);
+        let operation = Operation::BulkPublish;
+        let (trace, span) = self.begin(&grant, operation, topic);
+        span.set("messaging.batch.message_count", count(messages.len()));
+        let mut separated = self.separated(&grant, (topic, &trace), messages, &options);
         let pending = match &mut separated {
             Ok(own) => Ok(Pending::new(&grant, std::mem::take(&mut own.sent))),
             Err(error) => Err(error.clone()),
@@ -123,7 +129,7 @@ impl Publisher {
             pending.settle(&places, answers)
         };
         let ended = self
-            .run(&grant, Operation::BulkPublish, pending.clone(), publish)
+            .run(&grant, (operation, span), pending.clone(), publish)
             .await;
         let (Ok(separated), Ok(pending)) = (separated, pending) else {
             return ended.map(|()| Vec::new());
@@ -137,7 +143,7 @@ impl Publisher {
     fn separated(
         &self,
         grant: &Grant,
-        topic: &str,
+        (topic, trace): (&str, &Trace),
         messages: Vec<BulkMessage>,
         options: &PublishOptions,
     ) -> Result<Separated, PubSubError> {
@@ -146,7 +152,7 @@ impl Publisher {
         let mut separated = Separated::default();
         for entry in messages {
             let options = overridden(options, entry.metadata);
-            match self.outbound(grant, topic, entry.message, options) {
+            match self.outbound(grant, (topic, trace), entry.message, options) {
                 Ok(message) => {
                     separated.ids.push(entry.entry_id);
                     separated.sent.push(message);
@@ -161,7 +167,7 @@ impl Publisher {
     fn outbound(
         &self,
         grant: &Grant,
-        topic: &str,
+        (topic, trace): (&str, &Trace),
         message: Message,
         mut options: PublishOptions,
     ) -> Result<OutboundMessage, PubSubError> {
@@ -185,7 +191,7 @@ impl Publisher {
                 source: self.caller.app.as_str(),
                 topic,
                 pubsub: &self.pubsub,
-                traceparent: &self.caller.traceparent,
+                trace,
                 // A broker that expires messages itself needs no mark in the envelope.
                 expires_in: ttl.filter(|_| !broker.capabilities().ttl),
                 metadata: &options.metadata,
@@ -207,6 +213,16 @@ impl Publisher {
         })
     }
 
+    /// The span of a call, and where its messages stand: whoever gets them nests below it.
+    fn begin(&self, grant: &Grant, operation: Operation, topic: &str) -> (Trace, Span) {
+        let own = &self.caller.trace;
+        let span = operation.span(own, &grant.calls);
+        if span.is_recorded() {
+            span.set("messaging.destination.name", topic.to_owned());
+        }
+        (own.inside(&span), span)
+    }
+
     fn grant(&self) -> Result<Arc<Grant>, PubSubError> {
         self.blocks.grant(
             &self.caller.namespace,
@@ -221,7 +237,7 @@ impl Publisher {
     fn run<I: Clone, T, F>(
         &self,
         grant: &Arc<Grant>,
-        operation: Operation,
+        (operation, span): (Operation, Span),
         prepared: Result<I, PubSubError>,
         work: impl Fn(Arc<Grant>, I) -> F,
     ) -> impl Future<Output = Result<T, PubSubError>>
@@ -232,8 +248,13 @@ impl Publisher {
             let attempt = prepared.map(|input| work(grant.clone(), input));
             async { attempt?.await }
         };
-        call(grant, operation, self.caller.deadline, prepared, attempt)
+        let asked = (span, self.caller.deadline);
+        call(grant, operation, asked, prepared, attempt)
     }
+}
+
+fn count(messages: usize) -> i64 {
+    i64::try_from(messages).unwrap_or(i64::MAX)
 }
 
 fn check_topic(grant: &Grant, topic: &str) -> Result<(), PubSubError> {

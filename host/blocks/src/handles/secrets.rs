@@ -93,7 +93,9 @@ impl Secrets {
             let attempt = prepared.map(|input| work(grant.clone(), input));
             async { attempt?.await }
         };
-        call(grant, operation, self.caller.deadline, prepared, attempt)
+        let span = operation.span(&self.caller.trace, &grant.calls);
+        let asked = (span, self.caller.deadline);
+        call(grant, operation, asked, prepared, attempt)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
 };
 use berth_resiliency::{Endpoint, Repeated};
 use berth_resources::AppId;
+use berth_telemetry::trace::Span;
 use std::{future::Future, sync::Arc, time::Duration};
 
 /// Workflow instances of the caller's namespace, for one caller.
@@ -65,13 +66,15 @@ impl Workflows {
         input: Payload,
         mut options: StartOptions,
     ) -> Result<StartedInstance, WorkflowError> {
-        let trace = || self.caller.traceparent.to_string();
+        let operation = Operation::WorkflowStart;
+        let span = self.begin(operation);
+        let trace = || self.caller.trace.inside(&span).context().to_string();
         options.traceparent.get_or_insert_with(trace);
         let start = move |engine: Arc<dyn WorkflowEngine>| {
             let (input, options) = (input.clone(), options.clone());
             async move { engine.start(key, workflow, input, options).await }
         };
-        self.run(Operation::WorkflowStart, start).await
+        self.run_within(operation, span, start).await
     }
 
     /// An instance; `None`: there is none.
@@ -224,10 +227,29 @@ impl Workflows {
         self.run(Operation::WorkflowRerun, rerun).await
     }
 
-    /// Runs one call. No policy repeats it: the engine knows which of its attempts are safe.
+    fn begin(&self, operation: Operation) -> Span {
+        let caller = &self.caller;
+        let calls = self.blocks.workflow_calls(&caller.namespace, &caller.app);
+        operation.span(&caller.trace, &calls)
+    }
+
     async fn run<T, F>(
         &self,
         operation: Operation,
+        work: impl Fn(Arc<dyn WorkflowEngine>) -> F,
+    ) -> Result<T, WorkflowError>
+    where
+        F: Future<Output = Result<T, WorkflowError>>,
+    {
+        let span = self.begin(operation);
+        self.run_within(operation, span, work).await
+    }
+
+    /// Runs one call. No policy repeats it: the engine knows which of its attempts are safe.
+    async fn run_within<T, F>(
+        &self,
+        operation: Operation,
+        span: Span,
         work: impl Fn(Arc<dyn WorkflowEngine>) -> F,
     ) -> Result<T, WorkflowError>
     where
@@ -239,6 +261,7 @@ impl Workflows {
             calls: &calls,
             subject: Subject::Workflows,
             operation,
+            span,
             deadline: caller.deadline,
             policy: None,
             endpoint: Endpoint::WHOLE,

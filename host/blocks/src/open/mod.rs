@@ -45,7 +45,7 @@ pub struct OpenPlan {
     pub apps: Vec<App>,
     /// Apps without a guest: native programs that call through a door.
     pub native: Vec<(Namespace, AppId)>,
-    /// For the secret scopes of apps.
+    /// For the secret scopes and the tracing of apps.
     pub configurations: Vec<Configuration>,
     /// Policies of calls and deliveries.
     pub resiliencies: Vec<Resiliency>,

@@ -7,6 +7,7 @@ use crate::{
 };
 use berth_resiliency::Resiliencies;
 use berth_resources::{AppId, Component, Diagnostic, MetadataItem, Namespace, Severity};
+use berth_telemetry::TracedApp;
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
@@ -117,10 +118,10 @@ impl<'o> Opening<'o> {
         self.findings
             .extend(workflows::check_opened(self.components, &self.opened));
         for (namespace, app) in &self.plan.native {
-            self.restrict_secrets(namespace, app, None);
+            self.configure(namespace, app, None);
         }
         for app in &self.plan.apps {
-            self.restrict_secrets(&app.namespace, &app.id, app.configuration.as_deref());
+            self.configure(&app.namespace, &app.id, app.configuration.as_deref());
         }
         self.govern();
         let before = self
@@ -145,7 +146,7 @@ impl<'o> Opening<'o> {
     }
 
     /// Applies the configuration that an app names, or the one for those that name none.
-    fn restrict_secrets(&mut self, namespace: &Namespace, app: &AppId, named: Option<&str>) {
+    fn configure(&mut self, namespace: &Namespace, app: &AppId, named: Option<&str>) {
         let mut own = self
             .plan
             .configurations
@@ -159,6 +160,14 @@ impl<'o> Opening<'o> {
             let scopes = configuration.secret_scopes.clone();
             self.opened
                 .restrict_secrets(namespace.clone(), app.clone(), scopes);
+            if let Some(tracing) = &configuration.tracing {
+                self.opened.trace(TracedApp {
+                    namespace: namespace.clone(),
+                    app: app.clone(),
+                    configuration: configuration.name.clone(),
+                    tracing: tracing.clone(),
+                });
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is asked, and how it ends, as spans and metrics name it.
 
 use super::Calls;
-use tracing::Span;
+use berth_telemetry::trace::{Span, SpanKind, Trace};
 
 macro_rules! operations {
     ($($operation:ident $name:literal),* $(,)?) => {
@@ -16,20 +16,6 @@ macro_rules! operations {
 
             pub(crate) fn name(self) -> &'static str {
                 match self { $(Self::$operation => $name),* }
-            }
-
-            /// The span of one call. Its level is below the default log level: who wants traces turns the target on.
-            pub(super) fn span(self, calls: &Calls) -> Span {
-                match self {
-                    $(Self::$operation => tracing::debug_span!(
-                        target: "berth::calls",
-                        $name,
-                        app = calls.app.as_str(),
-                        namespace = calls.namespace.as_str(),
-                        backend = &*calls.backend,
-                        r#type = &*calls.kind,
-                    )),*
-                }
             }
         }
     };
@@ -62,6 +48,34 @@ operations! {
     WorkflowList "workflow.list",
     WorkflowHistory "workflow.history",
     WorkflowRerun "workflow.rerun",
+}
+
+impl Operation {
+    /// The span of one call: its attempts, until the caller has its answer.
+    pub(crate) fn span(self, trace: &Trace, calls: &Calls) -> Span {
+        if !trace.is_recorded() {
+            return Span::none();
+        }
+        let kind = match self {
+            Self::Publish | Self::BulkPublish | Self::DeadLetter => SpanKind::Producer,
+            _ => SpanKind::Client,
+        };
+        let span = trace.span(kind, || format!("{} {}", self.name(), calls.backend).into());
+        span.set("berth.backend", calls.backend.to_string());
+        let (block, engine) = calls.kind.split_once('.').unwrap_or((&calls.kind, ""));
+        match block {
+            "state" => span.set("db.system.name", engine.to_owned()),
+            "pubsub" => span.set("messaging.system", engine.to_owned()),
+            _ => {}
+        }
+        let operation = self.name().split('.').next_back().unwrap_or_default();
+        match block {
+            "state" => span.set("db.operation.name", operation),
+            "pubsub" => span.set("messaging.operation.name", operation),
+            _ => {}
+        }
+        span
+    }
 }
 
 macro_rules! outcomes {

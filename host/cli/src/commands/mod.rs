@@ -7,6 +7,7 @@ pub mod check;
 pub mod components;
 pub mod dlq;
 pub mod invoke;
+pub mod log_level;
 pub mod new;
 mod payload;
 pub mod publish;
@@ -34,6 +35,7 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         Command::Publish(args) => ask(publish::execute(&args)),
         Command::Topics(args) => ask(topics::execute(&args)),
         Command::Dlq(args) => ask(dlq::execute(&args)),
+        Command::LogLevel(args) => ask(log_level::execute(&args)),
         Command::Workflow(args) => ask(workflow::execute(&args)),
         Command::Ca(args) => ca::execute(&args),
     }

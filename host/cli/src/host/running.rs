@@ -9,7 +9,14 @@ use crate::{host_file::Written, ui};
 use berth_blocks::{Backends, Deliveries};
 use berth_gateway::{admin::ServingAdmin, dapr_http::ServingDaprHttp, ingress::ServingIngress};
 use futures::future::join_all;
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How long a collector may take for the last spans.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// A host that serves.
 pub struct Running {
@@ -95,6 +102,8 @@ impl Running {
         let cut_calls = workshop.runtime.drain(left).await;
         drop(written);
         admin.drain(limit.saturating_sub(began.elapsed())).await;
+        // Nothing records any more: what is queued goes out, within its own time.
+        workshop.blocks.tracing().finish(LAST_SPANS).await;
         // The last users of the backends are gone: this closes them.
         workshop.blocks.swap(Backends::default());
         drop(lock);

@@ -7,7 +7,6 @@ use axum::{
     response::Response,
 };
 use berth_blocks::invocation::Target;
-use berth_telemetry::Traceparent;
 use http::{HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -34,11 +33,6 @@ pub(super) async fn invoke(
     let host = HeaderValue::from_str(target.app.as_str());
     let host = host.map_err(|error| ApiError::invalid(error.to_string()))?;
     parts.headers.insert(header::HOST, host);
-    if !parts.headers.contains_key("traceparent") {
-        let made = HeaderValue::from_bytes(&Traceparent::generate().to_bytes());
-        let made = made.map_err(|error| ApiError::invalid(error.to_string()))?;
-        parts.headers.insert("traceparent", made);
-    }
     let body = body.map_err(Into::into).boxed_unsync();
     let request = Request::from_parts(parts, body);
     Ok(state.runtime.handle(&target, request).await.map(Body::new))

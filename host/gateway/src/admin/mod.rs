@@ -7,6 +7,7 @@
 //! | any verb on `/invoke/{app}/{method}` | `invoke` |
 //! | `POST /publish/{pubsub}/{topic}` | `publish` |
 //! | `/dlq/{pubsub}/{topic}`, `.../{id}`, `.../{id}/resend` | `dlq` |
+//! | `GET /logs/level`, `PUT /logs/level[?app=<app>]` | `logs` |
 //! | `GET /workflows`, `/workflows/{app}/{id}`, `.../history`; `POST` to start, raise, change, run again; `DELETE` | `workflows` |
 //! | `POST /shutdown` | `shutdown` |
 //!
@@ -22,6 +23,7 @@ mod dlq;
 mod error;
 mod healthz;
 mod invoke;
+mod logs;
 mod metrics;
 mod publish;
 pub mod reports;
@@ -95,6 +97,7 @@ fn router(state: Arc<AdminState>) -> Router {
             get(dlq::show).delete(dlq::delete),
         )
         .route("/dlq/{pubsub}/{topic}/{id}/resend", post(dlq::resend))
+        .route("/logs/level", get(logs::show).put(logs::set))
         .route("/shutdown", post(shutdown::shutdown))
         .layer(middleware::from_fn_with_state(
             state.clone(),

@@ -6,7 +6,7 @@ use axum::{
     extract::{Path, Query, State},
 };
 use berth_blocks::{Caller, Message, PublishOptions};
-use berth_telemetry::Traceparent;
+use berth_telemetry::trace::Origin;
 use http::{HeaderMap, StatusCode, header};
 use std::{
     sync::Arc,
@@ -36,10 +36,14 @@ pub(super) async fn publish(
         None => app.to_owned(),
     };
     let target = find_app(&state, &app_id)?;
+    let tracer = state
+        .blocks
+        .tracing()
+        .tracer(&target.namespace, &target.app);
     let caller = Arc::new(Caller {
+        trace: tracer.join(Origin::of_headers(&headers)),
         namespace: target.namespace,
         app: target.app,
-        traceparent: Traceparent::generate().to_string().into(),
         deadline: Instant::now() + TIMEOUT,
     });
     let content_type = headers.get(header::CONTENT_TYPE);

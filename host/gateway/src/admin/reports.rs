@@ -12,6 +12,35 @@ pub struct ErrorReport {
     pub message: String,
 }
 
+/// The body of `PUT /logs/level`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogLevelChange {
+    /// `debug`, `info`, `warn` or `error`; absent: the app follows the host again.
+    pub level: Option<String>,
+}
+
+/// `GET /logs/level`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLevelReport {
+    /// The host's.
+    pub level: String,
+    /// Apps with one of their own.
+    pub apps: Vec<AppLogLevel>,
+}
+
+/// The level of one app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppLogLevel {
+    /// The tenant.
+    pub namespace: String,
+    /// App ID.
+    pub app_id: String,
+    /// Its level.
+    pub level: String,
+}
+
 /// One app of `GET /apps`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

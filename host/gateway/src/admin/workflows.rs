@@ -21,7 +21,7 @@ use berth_blocks::{
     },
 };
 use berth_resources::AppId;
-use berth_telemetry::Traceparent;
+use berth_telemetry::trace::Origin;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
@@ -293,11 +293,14 @@ fn patient(
         },
         app: app.parse()?,
     };
-    let traceparent = Traceparent::generate().to_string();
+    let tracer = state
+        .blocks
+        .tracing()
+        .tracer(&target.namespace, &target.app);
     let caller = Caller {
+        trace: tracer.join(Origin::default()),
         namespace: target.namespace,
         app: target.app,
-        traceparent: traceparent.into(),
         deadline: Instant::now() + CALL_TIMEOUT + patience,
     };
     Ok(state.blocks.workflows(&Arc::new(caller)))

@@ -43,7 +43,7 @@ use berth_blocks::{
 };
 use berth_resources::Secret;
 use berth_runtime::DeadlineGuard;
-use berth_telemetry::Traceparent;
+use berth_telemetry::trace::{Origin, Tracer};
 use errors::ApiError;
 use http::{HeaderMap, Method, Request, Response, request::Parts};
 use metadata::Extended;
@@ -71,6 +71,7 @@ struct Door {
     deliveries: Arc<Deliveries>,
     /// On whose behalf every call is made.
     caller: Target,
+    tracer: Tracer,
     /// Where the door listens, which invocations tell their target.
     ip: IpAddr,
     token: Option<Secret>,
@@ -324,17 +325,11 @@ impl Door {
 
     /// The caller of one request.
     fn caller(&self, headers: &HeaderMap, timeout: Duration) -> Arc<Caller> {
-        let given = headers
-            .get("traceparent")
-            .and_then(|text| text.to_str().ok());
-        let traceparent = match given.filter(|text| Traceparent::is_valid(text.as_bytes())) {
-            Some(text) => text.into(),
-            None => made(&Traceparent::generate().to_bytes()),
-        };
         Arc::new(Caller {
             namespace: self.caller.namespace.clone(),
             app: self.caller.app.clone(),
-            traceparent,
+            // The program's own spans are its own business: what it asks for nests below where it says that it stands.
+            trace: self.tracer.join(Origin::of_headers(headers)),
             deadline: Instant::now() + timeout,
         })
     }
@@ -346,10 +341,6 @@ impl Door {
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
-}
-
-fn made(traceparent: &[u8]) -> Arc<str> {
-    std::str::from_utf8(traceparent).unwrap_or_default().into()
 }
 
 /// A part of the path as the client meant it.

@@ -81,7 +81,9 @@ impl DaprHttp {
     /// # Errors
     /// When another process took an address meanwhile.
     pub fn serve(self, blocks: Blocks, deliveries: Arc<Deliveries>) -> io::Result<ServingDaprHttp> {
+        let caller = &self.options.caller;
         let door = Arc::new(Door {
+            tracer: blocks.tracing().tracer(&caller.namespace, &caller.app),
             blocks,
             deliveries,
             caller: self.options.caller,

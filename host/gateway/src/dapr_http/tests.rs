@@ -136,6 +136,7 @@ impl berth_blocks::Deliver for Silent {
 fn door() -> Door {
     let blocks = Blocks::new();
     Door {
+        tracer: Tracer::off(),
         deliveries: Arc::new(Deliveries::new(blocks.clone(), Arc::new(Silent))),
         blocks,
         caller: Target {

@@ -63,7 +63,7 @@ impl<A: Answer> Handle for Handler<A> {
                 return refusal.response();
             }
         };
-        headers::admit(request.headers_mut());
+        headers::drop_foreign(request.headers_mut());
         request.extensions_mut().insert(guard);
         self.apps.answer(target, request).await
     }

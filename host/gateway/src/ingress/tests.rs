@@ -36,9 +36,8 @@ impl Answer for Echo {
             let body = Full::default().map_err(|never| match never {});
             return Response::new(body.boxed_unsync());
         }
-        let traced = request.headers().contains_key("traceparent");
         let body = request.into_body().collect().await.unwrap().to_bytes();
-        let text = format!("{} {path} body={} traced={traced}", target.app, body.len());
+        let text = format!("{} {path} body={}", target.app, body.len());
         let body = Full::new(Bytes::from(text)).map_err(|never| match never {});
         Response::new(body.boxed_unsync())
     }
@@ -90,13 +89,13 @@ async fn transcript(ingress: &ServingIngress, request: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_request_reaches_its_app_with_a_trace() {
+async fn a_request_reaches_its_app() {
     let (ingress, _) = start(IngressOptions::default());
     let request =
         "POST /orders HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 3\r\n\r\nabc";
     assert_eq!(
         transcript(&ingress, request).await,
-        "HTTP/1.1 200 OK | echo /orders body=3 traced=true"
+        "HTTP/1.1 200 OK | echo /orders body=3"
     );
 }
 
@@ -164,10 +163,7 @@ async fn a_drain_finishes_what_is_under_way_and_accepts_nothing_new() {
         tokio::task::yield_now().await;
     }
     echo.release.add_permits(1);
-    assert_eq!(
-        read(under_way).await,
-        "HTTP/1.1 200 OK | echo /wait body=0 traced=true"
-    );
+    assert_eq!(read(under_way).await, "HTTP/1.1 200 OK | echo /wait body=0");
     assert_eq!(draining.await.unwrap(), 0);
     assert_eq!(read(idle).await, " | ");
 }
@@ -216,14 +212,11 @@ async fn a_swap_holds_for_the_next_request_of_an_open_connection() {
     let mut stream = send(&ingress, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let mut buffer = [0; 1024];
     let size = stream.read(&mut buffer).await.unwrap();
-    assert!(String::from_utf8_lossy(&buffer[..size]).ends_with("echo / body=0 traced=true"));
+    assert!(String::from_utf8_lossy(&buffer[..size]).ends_with("echo / body=0"));
     ingress.swap(one_app("other"));
     let next = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     stream.write_all(next.as_bytes()).await.unwrap();
-    assert_eq!(
-        read(stream).await,
-        "HTTP/1.1 200 OK | other / body=0 traced=true"
-    );
+    assert_eq!(read(stream).await, "HTTP/1.1 200 OK | other / body=0");
 }
 
 #[tokio::test]

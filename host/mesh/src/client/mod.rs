@@ -20,7 +20,7 @@ pub use limits::ClientLimits;
 
 use crate::{
     body::Resumable,
-    headers::{CALLEE, CALLER, TIMEOUT, TRACEPARENT, say, strip},
+    headers::{CALLEE, CALLER, TIMEOUT, say, strip},
     refusal::text_of,
     security::Security,
 };
@@ -196,7 +196,7 @@ impl<'a> Outgoing<'a> {
         head.uri = to_absolute_form(&mut head, target)?;
         head.version = http::Version::HTTP_2;
         head.extensions.clear();
-        say(&mut head.headers, &TRACEPARENT, &caller.traceparent);
+        caller.trace.inject(&mut head.headers);
         Ok(Self {
             caller,
             caller_target: Target {

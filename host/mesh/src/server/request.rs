@@ -3,7 +3,7 @@
 use super::{handshake::Ends, limits::ServerLimits};
 use crate::{
     access::Gate,
-    headers::{CALLEE, CALLER, TIMEOUT, TRACEPARENT, strip},
+    headers::{CALLEE, CALLER, TIMEOUT, strip},
     identity::SpiffeId,
     refusal::Refusal,
 };
@@ -11,6 +11,7 @@ use berth_blocks::{
     Caller,
     invocation::{Body, InvokeError, Target},
 };
+use berth_telemetry::trace::{self, Trace};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
 use std::{
     pin::pin,
@@ -89,11 +90,11 @@ impl Answering {
         self.gate
             .check(call.proof.as_ref(), &call.callee, method, path)?;
         let deadline = self.deadline(request.headers());
-        let traceparent = text(request.headers(), &TRACEPARENT).unwrap_or_default();
         let caller = Caller {
             namespace: call.caller.namespace.clone(),
             app: call.caller.app.clone(),
-            traceparent: traceparent.into(),
+            // The span of the call is the caller's host's: what the app does nests below it.
+            trace: Trace::remote(trace::Origin::of_headers(request.headers())),
             deadline,
         };
         // The two that every request has: then nearly always nothing is left to strip.

@@ -16,6 +16,7 @@ use berth_mesh::{
     CaOptions, CallFailure, CertificateSource, ClientLimits, DevelopmentCa, Gate, Keyring, Mesh,
     MeshListener, Security, ServerLimits, ServingMesh, TrustDomain,
 };
+use berth_telemetry::trace::{Origin, Trace};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
@@ -48,7 +49,11 @@ pub fn caller(name: &str) -> Caller {
     Caller {
         namespace,
         app,
-        traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into(),
+        trace: Trace::remote(Origin::of_texts(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "",
+            "user=alice",
+        )),
         deadline: Instant::now() + Duration::from_secs(30),
     }
 }

@@ -148,6 +148,7 @@ fn outcomes(batch: &[Delivery], answer: &Bytes) -> Vec<DeliveryOutcome> {
 mod tests {
     use super::*;
     use berth_blocks::CloudEvent;
+    use berth_telemetry::trace::Trace;
     use serde_json::{Value, json};
 
     fn delivery(id: &str, event: CloudEvent, envelope: Bytes, raw: bool) -> Delivery {
@@ -161,7 +162,7 @@ mod tests {
             envelope,
             raw,
             metadata: vec![("key".to_owned(), "k".to_owned())],
-            traceparent: "".into(),
+            trace: Trace::generate(),
         }
     }
 

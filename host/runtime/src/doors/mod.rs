@@ -6,4 +6,5 @@ pub(crate) mod keyvalue;
 pub(crate) mod pubsub;
 pub(crate) mod secrets;
 pub(crate) mod state;
+pub(crate) mod telemetry;
 pub(crate) mod workflow;

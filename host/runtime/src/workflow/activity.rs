@@ -5,6 +5,7 @@ use crate::{
     failure::Failure as Stopped,
     guest::{Guest, classify},
     run::Run,
+    spans,
 };
 use berth_blocks::{
     Caller,
@@ -17,19 +18,23 @@ use tokio::sync::oneshot;
 /// Runs it.
 pub(super) async fn run(guest: &Arc<Guest>, task: ActivityTask) -> Result<Payload, Failure> {
     let app = &guest.context.app;
+    let (trace, span) = spans::activity(&guest.context, &task);
     let caller = Arc::new(Caller {
         namespace: app.namespace.clone(),
         app: app.id.clone(),
-        traceparent: task
-            .traceparent
-            .clone()
-            .unwrap_or_else(crate::runtime::new_traceparent),
+        trace,
         deadline: Instant::now() + app.limits.timeout,
     });
     check(guest, &task.name)?;
     match call(guest, caller.clone(), task).await {
-        Ok(result) => result,
+        Ok(result) => {
+            if result.is_err() {
+                span.fail("activity", || "the activity failed".to_owned());
+            }
+            result
+        }
         Err(stopped) => {
+            span.fail(stopped.reason(), || stopped.reason().to_owned());
             guest.context.record(&stopped, &caller);
             let kind = match stopped {
                 Stopped::WallTime | Stopped::CpuTime => Failure::TIMEOUT,

@@ -5,8 +5,10 @@ use crate::{
     failure::Failure as Stopped,
     guest::{Guest, classify},
     meter::CpuClock,
+    spans,
 };
 use berth_blocks::Caller;
+use berth_telemetry::trace::Trace;
 use berth_workflow::{Context, WorkflowEnd, WorkflowRun};
 use futures::future::BoxFuture;
 use std::{
@@ -68,10 +70,8 @@ async fn in_instance(
     let caller = Arc::new(Caller {
         namespace: app.namespace.clone(),
         app: app.id.clone(),
-        traceparent: run
-            .traceparent
-            .clone()
-            .unwrap_or_else(crate::runtime::new_traceparent),
+        // A workflow is replayed and may take months: its activities have spans, below that of whoever started it.
+        trace: Trace::remote(spans::started_by(run.traceparent.as_deref())),
         deadline: Instant::now() + NO_DEADLINE,
     });
     let store = guest.prepare_workflow(caller, context)?;

@@ -18,6 +18,7 @@ mod state_sqlite;
 mod stores;
 mod tenants;
 mod topics;
+mod tracing;
 mod wit_call;
 
 use crate::{report::Line, settings::Settings};
@@ -52,6 +53,7 @@ macro_rules! measurements {
 measurements! {
     HttpFresh http_fresh "a hello over HTTP, a fresh instance for every request",
     HttpReused http_reused "a hello over HTTP, instances that serve a thousand requests",
+    Tracing tracing "what tracing costs a hello that nobody records",
     WitCall wit_call "one call of a guest to state in memory, under every policy",
     Invocation invocation "calls of an app to an app of the same host, fresh instances",
     DaprHttpState dapr_http_state "a value of state.redis through the Dapr HTTP API",

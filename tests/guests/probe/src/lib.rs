@@ -1,7 +1,9 @@
-//! Shows what an app sees of its host: secrets, state stores, and messages over HTTP, one by one and in batches.
+//! Shows what an app sees of its host: secrets, state stores, its place in a trace, and messages over HTTP, one by one and
+//! in batches.
 
 mod http;
 mod messages;
+mod spans;
 
 use bindings::berth::secrets::store as secrets;
 use bindings::berth::state::store as state;
@@ -18,6 +20,7 @@ mod bindings {
             world probe {
                 import berth:state/store@0.1.0;
                 import berth:secrets/store@0.1.0;
+                import berth:telemetry/tracing@0.1.0;
                 export wasi:http/incoming-handler@0.2.12;
             }
         ",
@@ -36,6 +39,7 @@ impl incoming_handler::Guest for Probe {
             "/secret" => secret(&request, outparam),
             "/secrets" => names(&request, outparam),
             "/state" => store(&request, outparam),
+            "/span" => answer(outparam, 200, &spans::pack()),
             _ => {
                 let (status, body) = messages::take(&request.body);
                 answer(outparam, status, &body);

@@ -14,6 +14,7 @@ use crate::{
 };
 use berth_resiliency::Resiliencies;
 use berth_resources::{LoadOptions, Namespace, Origin, Source};
+use berth_telemetry::trace::{self, Trace};
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
@@ -189,7 +190,11 @@ impl Host {
         let caller = Arc::new(Caller {
             namespace: Namespace::default(),
             app: "publisher".parse().unwrap(),
-            traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
+            trace: Trace::remote(trace::Origin::of_texts(
+                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                "",
+                "",
+            )),
             deadline: Instant::now() + Duration::from_secs(3600),
         });
         let message = Message {

@@ -15,6 +15,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use berth_resources::Namespace;
+use berth_telemetry::trace::Trace;
 use http_body_util::{BodyExt, Empty};
 use std::{
     sync::Arc,
@@ -25,7 +26,7 @@ fn caller_in(namespace: &str, app: &str, ahead: Duration) -> Arc<Caller> {
     Arc::new(Caller {
         namespace: namespace.parse().unwrap(),
         app: app.parse().unwrap(),
-        traceparent: "".into(),
+        trace: Trace::generate(),
         deadline: Instant::now() + ahead,
     })
 }

@@ -16,6 +16,7 @@ use berth_resources::{
     AppId, ComponentType, DefaultAccess, MetadataItem, MetadataValue, Namespace, Secret,
     SecretScope,
 };
+use berth_telemetry::trace::Trace;
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -266,7 +267,7 @@ fn caller(app: &str) -> Arc<Caller> {
     Arc::new(Caller {
         namespace: Namespace::default(),
         app: app.parse().unwrap(),
-        traceparent: "".into(),
+        trace: Trace::generate(),
         deadline: std::time::Instant::now() + Duration::from_secs(60),
     })
 }

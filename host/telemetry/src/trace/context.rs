@@ -1,42 +1,82 @@
-//! W3C trace context: the `traceparent` header, version 00.
+//! The identity of a span: W3C trace context, the `traceparent` header, version 00.
 
 use rand::{RngExt, rngs::SmallRng};
 use std::{cell::RefCell, fmt, str::FromStr};
 
 thread_local! {
-    /// Identifiers must differ, not be hard to guess: every request that brings none gets a trace.
+    /// Identifiers must differ, not be hard to guess: every request that brings none gets a trace, every span an ID.
     static RANDOM: RefCell<SmallRng> = RefCell::new(rand::make_rng());
 }
 
-/// Identity of a request across processes: `00-<trace id>-<parent id>-<flags>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Traceparent {
+/// Which span of which trace, and whether it is recorded: `00-<trace id>-<span id>-<flags>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SpanContext {
     trace_id: [u8; 16],
-    parent_id: [u8; 8],
+    span_id: [u8; 8],
     flags: u8,
 }
 
+/// The lowest bit of the flags: whoever is called should record, since the caller does.
+const SAMPLED: u8 = 1;
+
 /// The text is not a `traceparent` that this version understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidTraceparent;
+pub struct InvalidSpanContext;
 
-impl Traceparent {
+impl SpanContext {
     /// Length of the text form.
     pub const TEXT_LEN: usize = 55;
 
     /// A new trace, marked as sampled, so that a tracer further down keeps it.
     #[must_use]
     pub fn generate() -> Self {
-        let (mut trace_id, mut parent_id): ([u8; 16], [u8; 8]) =
+        let (mut trace_id, mut span_id): ([u8; 16], [u8; 8]) =
             RANDOM.with_borrow_mut(|random| (random.random(), random.random()));
         // A zero ID means "none" in the standard; setting one bit rules it out.
         trace_id[15] |= 1;
-        parent_id[7] |= 1;
+        span_id[7] |= 1;
         Self {
             trace_id,
-            parent_id,
-            flags: 1,
+            span_id,
+            flags: SAMPLED,
         }
+    }
+
+    /// Another span of the same trace.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        let mut span_id: [u8; 8] = RANDOM.with_borrow_mut(RngExt::random);
+        span_id[7] |= 1;
+        Self { span_id, ..*self }
+    }
+
+    /// The same span with another word on whether it is recorded.
+    #[must_use]
+    pub fn with_sampled(self, sampled: bool) -> Self {
+        let flags = if sampled {
+            self.flags | SAMPLED
+        } else {
+            self.flags & !SAMPLED
+        };
+        Self { flags, ..self }
+    }
+
+    /// Whether it is recorded.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    /// The bytes of the trace ID.
+    #[must_use]
+    pub fn trace_id_bytes(&self) -> [u8; 16] {
+        self.trace_id
+    }
+
+    /// The bytes of the span ID.
+    #[must_use]
+    pub fn span_id_bytes(&self) -> [u8; 8] {
+        self.span_id
     }
 
     /// The trace ID in hexadecimal digits.
@@ -45,47 +85,53 @@ impl Traceparent {
         hex(&self.trace_id)
     }
 
+    /// The span ID in hexadecimal digits.
+    #[must_use]
+    pub fn span_id(&self) -> String {
+        hex(&self.span_id)
+    }
+
+    /// Reads the value of a `traceparent` header. A later version than 00 is valid if it begins like version 00, as the
+    /// standard asks.
+    #[must_use]
+    pub fn from_header(value: &[u8]) -> Option<Self> {
+        parse(value)
+    }
+
     /// The text form as bytes, for a header value.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; Self::TEXT_LEN] {
         let mut text = [b'-'; Self::TEXT_LEN];
         text[..2].copy_from_slice(b"00");
         write_hex(&self.trace_id, &mut text[3..35]);
-        write_hex(&self.parent_id, &mut text[36..52]);
+        write_hex(&self.span_id, &mut text[36..52]);
         write_hex(&[self.flags], &mut text[53..]);
         text
     }
-
-    /// Whether a text is a valid `traceparent`, without building one. A later version than 00 is valid if it begins
-    /// like version 00, as the standard asks.
-    #[must_use]
-    pub fn is_valid(text: &[u8]) -> bool {
-        parse(text).is_some()
-    }
 }
 
-impl fmt::Display for Traceparent {
+impl fmt::Display for SpanContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (trace, parent) = (hex(&self.trace_id), hex(&self.parent_id));
+        let (trace, parent) = (hex(&self.trace_id), hex(&self.span_id));
         write!(f, "00-{trace}-{parent}-{:02x}", self.flags)
     }
 }
 
-impl FromStr for Traceparent {
-    type Err = InvalidTraceparent;
+impl FromStr for SpanContext {
+    type Err = InvalidSpanContext;
 
-    fn from_str(text: &str) -> Result<Self, InvalidTraceparent> {
-        parse(text.as_bytes()).ok_or(InvalidTraceparent)
+    fn from_str(text: &str) -> Result<Self, InvalidSpanContext> {
+        parse(text.as_bytes()).ok_or(InvalidSpanContext)
     }
 }
 
-impl fmt::Display for InvalidTraceparent {
+impl fmt::Display for InvalidSpanContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("expected `00-<32 hex digits>-<16 hex digits>-<2 hex digits>`, lower case")
     }
 }
 
-impl std::error::Error for InvalidTraceparent {}
+impl std::error::Error for InvalidSpanContext {}
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -100,12 +146,12 @@ fn write_hex(bytes: &[u8], text: &mut [u8]) {
     }
 }
 
-fn parse(text: &[u8]) -> Option<Traceparent> {
-    if text.len() < Traceparent::TEXT_LEN {
+fn parse(text: &[u8]) -> Option<SpanContext> {
+    if text.len() < SpanContext::TEXT_LEN {
         return None;
     }
     let [version] = read_hex::<1>(&text[..2])?;
-    let rest = &text[Traceparent::TEXT_LEN..];
+    let rest = &text[SpanContext::TEXT_LEN..];
     let length_fits = match version {
         0 => rest.is_empty(),
         0xff => false,
@@ -116,14 +162,14 @@ fn parse(text: &[u8]) -> Option<Traceparent> {
         return None;
     }
     let trace_id = read_hex::<16>(&text[3..35])?;
-    let parent_id = read_hex::<8>(&text[36..52])?;
+    let span_id = read_hex::<8>(&text[36..52])?;
     let [flags] = read_hex::<1>(&text[53..55])?;
-    if trace_id == [0; 16] || parent_id == [0; 8] {
+    if trace_id == [0; 16] || span_id == [0; 8] {
         return None;
     }
-    Some(Traceparent {
+    Some(SpanContext {
         trace_id,
-        parent_id,
+        span_id,
         flags,
     })
 }
@@ -154,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_example_of_the_standard_survives_a_round_trip() {
-        let parsed: Traceparent = EXAMPLE.parse().unwrap();
+        let parsed: SpanContext = EXAMPLE.parse().unwrap();
         assert_eq!(parsed.to_string(), EXAMPLE);
         assert_eq!(parsed.to_bytes(), EXAMPLE.as_bytes());
         assert_eq!(parsed.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
@@ -173,27 +219,37 @@ mod tests {
             &zero_trace,
             &zero_parent,
         ] {
-            assert!(!Traceparent::is_valid(text.as_bytes()), "{text}");
+            assert!(parse(text.as_bytes()).is_none(), "{text}");
         }
     }
 
     #[test]
     fn a_later_version_is_read_by_its_known_beginning() {
         let later = format!("{}-what-comes-later", EXAMPLE.replacen("00", "01", 1));
-        assert!(Traceparent::is_valid(later.as_bytes()));
+        assert!(parse(later.as_bytes()).is_some());
     }
 
     #[test]
     fn generated_ones_are_valid_and_differ() {
-        let (one, other) = (Traceparent::generate(), Traceparent::generate());
+        let (one, other) = (SpanContext::generate(), SpanContext::generate());
         assert_ne!(one, other);
-        assert!(Traceparent::is_valid(&one.to_bytes()));
+        assert!(parse(&one.to_bytes()).is_some());
+    }
+
+    #[test]
+    fn a_child_is_another_span_of_the_same_trace() {
+        let parent: SpanContext = EXAMPLE.parse().unwrap();
+        let child = parent.child();
+        assert_eq!(child.trace_id(), parent.trace_id());
+        assert_ne!(child.span_id(), parent.span_id());
+        assert!(child.is_sampled());
+        assert!(!child.with_sampled(false).is_sampled());
     }
 
     proptest! {
         #[test]
         fn no_input_panics(text in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = Traceparent::is_valid(&text);
+            let _ = parse(&text);
         }
     }
 }
