@@ -133,6 +133,11 @@ mod tests {
             ),
             event(2, "activity-completed", json!({"of": 1}), None),
         ];
-        insta::assert_snapshot!(events(&story), @"");
+        insta::assert_snapshot!(events(&story), @r#"
+        EVENT  AT                    KIND                WHAT            PAYLOAD
+        0      2026-01-01T00:00:00Z  started             workflow=order  {"id":1}
+        1      2026-01-01T00:00:00Z  activity-scheduled  name=charge     5
+        2      2026-01-01T00:00:00Z  activity-completed  of=1            -
+        "#);
     }
 }
