@@ -149,7 +149,11 @@ const GUESTS: &[Guest] = &[
     test("keyvalue-draft2", RUST, &[HTTP]),
     test("probe", RUST, &[HTTP]),
     test("worker", RUST, &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
-    test("bench", RUST, &[HTTP, SUBSCRIBER]),
+    test(
+        "bench",
+        RUST,
+        &[HTTP, SUBSCRIBER, WORKFLOWS, ACTIVITIES, REGISTRY],
+    ),
     test(
         "sdk-typescript",
         SDK_TYPESCRIPT,

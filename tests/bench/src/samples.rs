@@ -12,6 +12,11 @@ impl Samples {
         self.0.push(figure);
     }
 
+    /// The same rounds in another unit: so many times the figures.
+    pub fn times(&self, factor: f64) -> Self {
+        Self(self.0.iter().map(|figure| figure * factor).collect())
+    }
+
     /// The middle figure: one disturbed round does not move it. Zero if there was no round.
     pub fn median(&self) -> f64 {
         let mut sorted = self.0.clone();

@@ -35,6 +35,11 @@ impl Shop {
     pub fn host(&self) -> &Host {
         &self.host
     }
+
+    /// The same, to kill it and start it again.
+    pub fn host_mut(&mut self) -> &mut Host {
+        &mut self.host
+    }
 }
 
 /// Hosts that run the shop on the servers of one set, and these servers.

@@ -23,7 +23,7 @@ async fn check_is_content_with_the_shop() -> Result<()> {
     let checked = berth(["check"])?.arg(shop()?).run().await?;
     assert_done(&checked);
     assert!(checked.text().contains("fine"), "{checked}");
-    assert!(checked.text().contains("4 apps"), "{checked}");
+    assert!(checked.text().contains("5 apps"), "{checked}");
     Ok(())
 }
 
@@ -96,6 +96,7 @@ async fn apps_and_components_show_what_runs_and_how_it_is() -> Result<()> {
             "audit-service",
             "inventory-service",
             "notification-service",
+            "order-saga",
             "order-service"
         ]
     );
@@ -351,7 +352,7 @@ async fn a_host_says_what_runs_where_for_people_and_for_programs() -> Result<()>
         .find(|line| line["status"] == "ready")
         .context("no line says that the host is ready")?;
     assert_eq!(ready["http"], format!("http://{}", host.client().address()));
-    assert_eq!(ready["apps"].as_array().map(Vec::len), Some(4), "{ready}");
+    assert_eq!(ready["apps"].as_array().map(Vec::len), Some(5), "{ready}");
     assert_eq!(
         ready["subscriptions"].as_array().map(Vec::len),
         Some(2),

@@ -20,6 +20,7 @@ mod tenants;
 mod topics;
 mod tracing;
 mod wit_call;
+mod workflow;
 
 use crate::{report::Line, settings::Settings};
 use anyhow::Result;
@@ -65,6 +66,7 @@ measurements! {
     PubsubRedis pubsub_redis "messages that guests publish to and handle from pubsub.redis",
     PubsubRabbitmq pubsub_rabbitmq "messages that guests publish to and handle from pubsub.rabbitmq",
     PubsubKafka pubsub_kafka "messages that guests publish to and handle from pubsub.kafka",
+    Workflow workflow "workflows of sequential steps, each on the disk before the next begins",
     ColdStart cold_start "from the start of the process to the first answer, guest compiled before",
     IdleMemory idle_memory "resident memory of an app that has answered once",
 }

@@ -55,7 +55,9 @@ fn large(id: &str, customer: &str, sku: &str) -> Value {
     order
 }
 
-pub async fn an_order_goes_through_and_the_same_order_is_the_same_saga(host: Host) -> Result<()> {
+pub async fn an_order_goes_through_and_the_same_order_is_the_same_saga(
+    host: &mut Host,
+) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 10).await?;
     let order = order("one", "ada", "tea", 2);
@@ -86,7 +88,7 @@ pub async fn an_order_goes_through_and_the_same_order_is_the_same_saga(host: Hos
     Ok(())
 }
 
-pub async fn a_failure_at_any_step_is_compensated_in_reverse_order(host: Host) -> Result<()> {
+pub async fn a_failure_at_any_step_is_compensated_in_reverse_order(host: &mut Host) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 10).await?;
     for (id, customer, qty, error, done) in [
@@ -116,7 +118,7 @@ pub async fn a_failure_at_any_step_is_compensated_in_reverse_order(host: Host) -
     Ok(())
 }
 
-pub async fn a_canceled_saga_undoes_what_it_did(host: Host) -> Result<()> {
+pub async fn a_canceled_saga_undoes_what_it_did(host: &mut Host) -> Result<()> {
     let shop = host.client();
     stock(shop, "tea", 10).await?;
     start(shop, &large("big", "ada", "tea")).await?;
@@ -133,7 +135,7 @@ pub async fn a_canceled_saga_undoes_what_it_did(host: Host) -> Result<()> {
     Ok(())
 }
 
-pub async fn sagas_survive_their_host_at_every_step(mut host: Host) -> Result<()> {
+pub async fn sagas_survive_their_host_at_every_step(host: &mut Host) -> Result<()> {
     const SAGAS: usize = 60;
     const KILLS: usize = 6;
     let seed = rand::random();
@@ -192,7 +194,7 @@ pub async fn sagas_survive_their_host_at_every_step(mut host: Host) -> Result<()
         sold += u64::from(status == "completed") * 2;
     }
     ensure!(left(host.client(), "tea").await? == 1_000 - sold);
-    no_dead_letters(&host).await
+    no_dead_letters(host).await
 }
 
 async fn no_dead_letters(host: &Host) -> Result<()> {

@@ -1,9 +1,9 @@
-//! The shop's saga, in every language that has one: the same cases.
+//! The shop's saga, in every language that has one and on every store that keeps workflows: the same cases.
 
 mod cases;
 
 use anyhow::Result;
-use berth_e2e::{Host, repository};
+use berth_e2e::{Host, Set, repository};
 
 /// Every case in one language, each with a host and data of its own.
 macro_rules! sagas {
@@ -25,21 +25,37 @@ macro_rules! cases {
     ($shop:expr; $($case:ident,)*) => {$(
         #[tokio::test(flavor = "multi_thread")]
         async fn $case() -> Result<()> {
-            cases::$case($shop.await?).await
+            let mut shop = $shop.await?;
+            cases::$case(shop.host_mut()).await
         }
     )*};
 }
 
 sagas! {
-    rust: berth_e2e::start_shop();
+    rust: embedded();
+    redis: Set::Redis.shop(0);
+    postgresql: Set::Postgresql.shop(0);
     typescript: typescript_shop();
 }
 
+/// A host by itself.
+struct Alone(Host);
+
+impl Alone {
+    fn host_mut(&mut self) -> &mut Host {
+        &mut self.0
+    }
+}
+
+async fn embedded() -> Result<Alone> {
+    berth_e2e::start_shop().await.map(Alone)
+}
+
 /// The shop with the guest of `guest-examples/shop-typescript` in the place of two.
-async fn typescript_shop() -> Result<Host> {
+async fn typescript_shop() -> Result<Alone> {
     berth_e2e::shop()?;
     let folder = repository().join("guest-examples");
     let host = Host::builder().source(folder.join("shop-typescript/apps"));
     let host = host.arg("--resources-path").arg(folder.join("shop"));
-    host.start().await
+    host.start().await.map(Alone)
 }

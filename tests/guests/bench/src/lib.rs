@@ -5,6 +5,7 @@
 //! - `/bench/publish?n=1000`: the topic `published` of `pubsub`.
 //! - `/bench/invoke?n=1000`: the app `hello` through `berth:invocation`.
 //! - `/bench/fetch?n=1000`: the app `hello` through `wasi:http`.
+//! - `/bench/workflow?n=10`: one workflow of so many activities, one after the other.
 //!
 //! The first part of the path is whatever the ingress knows the app by. Messages of any topic are handled at once.
 
@@ -12,6 +13,7 @@ mod http;
 mod invocation;
 mod pubsub;
 mod state;
+mod workflow;
 
 use bindings::exports::wasi::http::incoming_handler;
 use bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
@@ -26,9 +28,14 @@ mod bindings {
                 import berth:state/store@0.1.0;
                 import berth:pubsub/publisher@0.1.0;
                 import berth:invocation/invoker@0.1.0;
+                import berth:workflow/client@0.1.0;
+                import berth:workflow/context@0.1.0;
                 import wasi:http/outgoing-handler@0.2.12;
                 export wasi:http/incoming-handler@0.2.12;
                 export berth:pubsub/subscriber@0.1.0;
+                export berth:workflow/workflows@0.1.0;
+                export berth:workflow/activities@0.1.0;
+                export berth:workflow/registry@0.1.0;
             }
         ",
         generate_all,
@@ -81,6 +88,7 @@ fn measure(what: &str, calls: &Loop) -> Option<Result<u128, String>> {
         "publish" => pubsub::publish(calls),
         "invoke" => invocation::invoke(calls),
         "fetch" => invocation::fetch(calls),
+        "workflow" => workflow::run(calls),
         _ => return None,
     })
 }

@@ -7,7 +7,10 @@ use crate::bindings::berth::telemetry::tracing::{self, Span, Value};
 pub fn pack() -> String {
     let span = Span::start("pack");
     span.set_attribute("parcels", &Value::Integer(2));
-    span.add_event("sealed", &[("by".to_owned(), Value::Text("robot".to_owned()))]);
+    span.add_event(
+        "sealed",
+        &[("by".to_owned(), Value::Text("robot".to_owned()))],
+    );
     read();
     tracing::set_attribute("fragile", &Value::Boolean(true));
     let within = tracing::traceparent();
