@@ -11,6 +11,8 @@ use futures::{
 };
 use std::{
     collections::{BTreeMap, VecDeque},
+    future::poll_fn,
+    pin::pin,
     task::{Context, Poll},
     time::Duration,
 };
@@ -66,6 +68,18 @@ impl Attempts {
     /// Nobody waits for this one any more.
     pub(super) fn abandon(&mut self, of: u64) {
         self.tasks.remove(&of);
+    }
+
+    /// Does something else, and goes on with what runs meanwhile: an attempt that stood still would keep others waiting
+    /// for what it holds, the store among them.
+    pub(super) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            // What has ended is looked at later.
+            let _ = self.poll(cx);
+            work.as_mut().poll(cx)
+        })
+        .await
     }
 
     /// Waits until one has ended; pending when none runs.
@@ -244,4 +258,26 @@ impl Driver {
 /// The failure of an attempt that took too long.
 pub(crate) fn timed_out(timeout: Duration) -> Failure {
     Failure::new(Failure::TIMEOUT, format!("no result within {timeout:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_goes_on_while_the_driver_waits_for_something_that_it_holds() {
+        let (release, released) = oneshot::channel();
+        let mut attempts = Attempts::default();
+        attempts.running.push(Box::pin(async move {
+            drop(release.send(()));
+            let result = Ok(Payload::default());
+            Some(AttemptEnded {
+                of: 1,
+                attempt: 1,
+                result,
+            })
+        }));
+        attempts.beside(released).await.unwrap();
+        assert!(attempts.has_ended());
+    }
 }

@@ -60,7 +60,8 @@ impl Driver {
         let told: Vec<_> = commit.sends.iter().map(|send| send.to.clone()).collect();
         let (children, tasks) = (!commit.starts.is_empty(), !commit.tasks.is_empty());
         self.reach("before commit").await;
-        let stored = self.shared.store.commit(commit).await;
+        let storing = self.shared.store.commit(commit);
+        let stored = self.attempts.beside(storing).await;
         // Also after an error, which leaves open what happened: nobody else tells those who are concerned.
         for key in told {
             self.shared.message_sent(&key);

@@ -26,7 +26,8 @@ impl Driver {
     pub(super) async fn read_inbox(&mut self) -> Result<(), Exit> {
         while std::mem::take(&mut self.inbox.stale) {
             let store = &self.shared.store;
-            let page = store.inbox(&self.key, self.inbox.seen, PAGE).await;
+            let reading = store.inbox(&self.key, self.inbox.seen, PAGE);
+            let page = self.attempts.beside(reading).await;
             let page = page.map_err(|error| {
                 self.inbox.stale = true;
                 exit(error)
