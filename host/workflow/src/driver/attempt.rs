@@ -269,7 +269,7 @@ mod tests {
         let (release, released) = oneshot::channel();
         let mut attempts = Attempts::default();
         attempts.running.push(Box::pin(async move {
-            drop(release.send(()));
+            release.send(()).unwrap();
             let result = Ok(Payload::default());
             Some(AttemptEnded {
                 of: 1,
