@@ -132,7 +132,7 @@ const TABLE: Recipe = Recipe::Wat {
 };
 
 const GUESTS: &[Guest] = &[
-    shop("order-service", &[HTTP]),
+    shop("order-service", &[HTTP, SUBSCRIBER, SUBSCRIPTIONS]),
     shop("inventory-service", &[HTTP]),
     shop("notification-service", &[HTTP, SUBSCRIBER]),
     shop("audit-service", &[HTTP]),
@@ -159,7 +159,11 @@ const GUESTS: &[Guest] = &[
         SDK_TYPESCRIPT,
         &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
     ),
-    test("order-service", SHOP_TYPESCRIPT, &[HTTP_JS, WORKFLOWS]),
+    test(
+        "order-service",
+        SHOP_TYPESCRIPT,
+        &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
+    ),
 ];
 
 impl Group {
@@ -206,8 +210,10 @@ impl Guest {
             Recipe::Wat { source } | Recipe::Project { folder: source, .. } => source,
         };
         let mut inputs = vec![source, "wit/berth.wit", "wit/deps"];
-        if matches!(self.recipe, Recipe::Project { .. }) {
-            inputs.push("wit/sdk");
+        match self.recipe {
+            Recipe::Project { .. } => inputs.push("wit/sdk"),
+            Recipe::Rust { workspace: SHOP } => inputs.push("wit/sdk/rust"),
+            _ => {}
         }
         inputs.into_iter().map(repository::path).collect()
     }
