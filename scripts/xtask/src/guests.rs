@@ -124,6 +124,10 @@ const SHOP_TYPESCRIPT: Recipe = Recipe::Project {
     folder: "guest-examples/shop-typescript",
     output: Some("guest-examples/shop-typescript/apps"),
 };
+const SHOP_C: Recipe = Recipe::Project {
+    folder: "guest-examples/shop-c",
+    output: Some("guest-examples/shop-c/apps"),
+};
 const PYTHON: Recipe = Recipe::Python {
     folder: "tests/guests/contract/python",
 };
@@ -164,6 +168,7 @@ const GUESTS: &[Guest] = &[
         SHOP_TYPESCRIPT,
         &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
     ),
+    test("order-service", SHOP_C, &[HTTP, SUBSCRIBER, WORKFLOWS]),
 ];
 
 impl Group {

@@ -58,6 +58,7 @@ macro_rules! cases {
 languages! {
     rust: "shop";
     typescript: "shop-typescript";
+    c: "shop-c";
 }
 
 /// The guest of a folder of `guest-examples` in the place of the shop's own, beside the shop's other guests.
