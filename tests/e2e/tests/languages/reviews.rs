@@ -10,6 +10,7 @@ const ATTEMPTS: u64 = 4;
 /// Publishes a review as the shop would get one.
 async fn publish(host: &Host, id: &str, text: &str) -> Result<()> {
     let review = json!({ "id": id, "text": text }).to_string();
+    let data = format!("--data={review}");
     let publish = [
         "publish",
         "-i",
@@ -18,9 +19,9 @@ async fn publish(host: &Host, id: &str, text: &str) -> Result<()> {
         "pubsub",
         "-t",
         "reviews",
-        "-d",
+        &data,
     ];
-    let published = host.berth(publish)?.arg(review).run().await?;
+    let published = host.berth(publish)?.run().await?;
     assert_eq!(published.code, Some(0), "{published}");
     Ok(())
 }
