@@ -7,8 +7,10 @@ use std::{
 };
 
 /// Folder below the repository's root, and what is left out of it.
-const FOLDERS: [(&str, &[&str]); 3] = [
+const FOLDERS: [(&str, &[&str]); 5] = [
     ("wit/sdk/javascript", &["test", "node_modules"]),
+    ("wit/sdk/c", &[]),
+    ("wit/sdk/rust", &["target", "Cargo.lock"]),
     ("wit/deps", &[]),
     ("host/toolchains/templates", &[]),
 ];

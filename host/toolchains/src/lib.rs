@@ -1,12 +1,13 @@
 //! Builds guests: each language with its own tools, which are installed into the project where that is possible.
 //!
 //! - `project`: which language a folder is written in, and what its manifest says of the guest.
-//! - `javascript`, `python`, `rust`: one file per language.
+//! - `c`, `javascript`, `python`, `rust`: one file per language.
 //! - `new`: new projects, from templates.
 //! - `carried`: the SDKs and WIT packages that the binary brings with it.
 //! - `stamp`: what a guest was made from, so that nothing is built twice.
 //! - `tool`: running a tool, and saying what is missing.
 
+mod c;
 mod carried;
 mod error;
 mod javascript;
@@ -69,6 +70,7 @@ pub fn build(request: &Request, say: &dyn Fn(&str)) -> Result<Built, Error> {
         Language::JavaScript => javascript::build(&project, say),
         Language::Rust => rust::build(&project, say),
         Language::Python => python::build(&project, say),
+        Language::C => c::build(&project, say),
     }
 }
 
@@ -81,5 +83,6 @@ pub fn install(language: Language, tools: &Path, say: &dyn Fn(&str)) -> Result<(
         Language::JavaScript => javascript::install_tools(tools, say).map(drop),
         Language::Rust => rust::cargo(tools, say).map(drop),
         Language::Python => python::install_tools(tools, say).map(drop),
+        Language::C => c::require_compiler(),
     }
 }
