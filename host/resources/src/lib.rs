@@ -28,6 +28,7 @@ mod origin;
 mod reader;
 mod resiliency;
 mod resources;
+pub mod scenario;
 mod subscription;
 mod suggest;
 mod templates;

@@ -151,6 +151,18 @@ const GUESTS: &[Guest] = &[
     test("hello-p3", RUST, &[HTTP_P3]),
     test("keyvalue", RUST, &[HTTP]),
     test("keyvalue-draft2", RUST, &[HTTP]),
+    test(
+        "planted",
+        RUST,
+        &[
+            HTTP,
+            SUBSCRIBER,
+            SUBSCRIPTIONS,
+            WORKFLOWS,
+            ACTIVITIES,
+            REGISTRY,
+        ],
+    ),
     test("probe", RUST, &[HTTP]),
     test("worker", RUST, &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     test(

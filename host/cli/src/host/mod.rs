@@ -24,7 +24,6 @@ mod running;
 mod signals;
 mod sources;
 mod start;
-mod subscriptions;
 mod summary;
 mod versions;
 mod watch;
@@ -36,6 +35,7 @@ pub use fleet::{FleetSettings, MeshListen, default_user_dir, development_ca};
 pub use guests::check_guests;
 pub use instances::default_max as default_max_instances;
 pub use life::run;
+pub use signals::stopped;
 pub use sources::Sources;
 
 use crate::args::Output;

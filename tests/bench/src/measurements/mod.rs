@@ -19,6 +19,7 @@ mod state_redis;
 mod state_sqlite;
 mod stores;
 mod tenants;
+mod testkit;
 mod topics;
 mod tracing;
 mod wit_call;
@@ -71,6 +72,7 @@ measurements! {
     PubsubRabbitmq pubsub_rabbitmq "messages that guests publish to and handle from pubsub.rabbitmq",
     PubsubKafka pubsub_kafka "messages that guests publish to and handle from pubsub.kafka",
     Workflow workflow "workflows of sequential steps, each on the disk before the next begins",
+    Testkit testkit "scenarios of component tests on a guest that is in the cache",
     ColdStart cold_start "from the start of the process to the first answer, guest compiled before",
     IdleMemory idle_memory "resident memory of an app that has answered once",
 }
