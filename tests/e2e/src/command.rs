@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use std::{env, ffi::OsStr, fmt, path::Path, process::Stdio, time::Duration};
 use tokio::process::Command;
 
-/// Longer than any command takes; one that hangs fails its test.
-const BOUND: Duration = Duration::from_secs(180);
+/// Longer than any command takes, a first build of a project included; one that hangs fails its test.
+const BOUND: Duration = Duration::from_secs(400);
 
 /// `berth <arguments>`, in the root of the repository.
 ///
