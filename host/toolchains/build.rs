@@ -7,8 +7,9 @@ use std::{
 };
 
 /// Folder below the repository's root, and what is left out of it.
-const FOLDERS: [(&str, &[&str]); 3] = [
+const FOLDERS: [(&str, &[&str]); 4] = [
     ("wit/sdk/javascript", &["test", "node_modules"]),
+    ("wit/sdk/python", &["test", "__pycache__"]),
     ("wit/deps", &[]),
     ("host/toolchains/templates", &[]),
 ];

@@ -58,6 +58,8 @@ mod tests {
             "wit/sdk/javascript/build/build.mjs",
             "wit/sdk/javascript/build/package-lock.json",
             "wit/sdk/javascript/types/index.d.ts",
+            "wit/sdk/python/src/dapr/clients/__init__.py",
+            "wit/sdk/python/build/build.py",
             "wit/deps/berth-workflow/workflow.wit",
             "wit/berth.wit",
             "scripts/guest-toolchain.sh",

@@ -124,6 +124,10 @@ const SHOP_TYPESCRIPT: Recipe = Recipe::Project {
     folder: "guest-examples/shop-typescript",
     output: Some("guest-examples/shop-typescript/apps"),
 };
+const SHOP_PYTHON: Recipe = Recipe::Project {
+    folder: "guest-examples/shop-python",
+    output: Some("guest-examples/shop-python/apps"),
+};
 const PYTHON: Recipe = Recipe::Python {
     folder: "tests/guests/contract/python",
 };
@@ -160,6 +164,7 @@ const GUESTS: &[Guest] = &[
         &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
     ),
     test("order-service", SHOP_TYPESCRIPT, &[HTTP_JS, WORKFLOWS]),
+    test("order-service", SHOP_PYTHON, &[HTTP, WORKFLOWS]),
 ];
 
 impl Group {

@@ -2,6 +2,7 @@
 
 use crate::{check_repo, command, guests, repository, setup, toolchain::project};
 use anyhow::{Context, Result};
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -102,8 +103,41 @@ fn shop() -> Result<()> {
     command::run(&mut nextest)
 }
 
-/// The JavaScript SDK and what is built on it, with a host made of fakes.
+/// The SDKs and what is built on them, with hosts made of fakes.
 fn sdks() -> Result<()> {
+    javascript_sdk()?;
+    for project in ["wit/sdk/python", "guest-examples/shop-python"] {
+        python_sdk(project)?;
+    }
+    Ok(())
+}
+
+/// The tests of a folder over the Python SDK and its fakes.
+fn python_sdk(project: &str) -> Result<()> {
+    let sdk = repository::path("wit/sdk/python");
+    let folders = ["src", "shims", "test"].map(|folder| sdk.join(folder));
+    let stubs = project::python_stubs()?;
+    let project = repository::path(project);
+    let paths = env::join_paths([&project].into_iter().chain(&folders).chain([&stubs]))?;
+    let mut python = Command::new(project::python());
+    python
+        .current_dir(&project)
+        .env("PYTHONPATH", paths)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        // The failures that handlers log are expected.
+        .args([
+            "-m",
+            "unittest",
+            "discover",
+            "--quiet",
+            "--buffer",
+            "--start-directory",
+            "test",
+        ]);
+    command::run(&mut python)
+}
+
+fn javascript_sdk() -> Result<()> {
     let mut node = Command::new("node");
     node.current_dir(repository::root())
         .env("BERTH_TOOLS", project::tools())
