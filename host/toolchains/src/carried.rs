@@ -19,6 +19,15 @@ pub fn file(path: &str) -> &'static str {
         .map_or("", |(_, content)| content)
 }
 
+/// The files below a folder, with their paths from there.
+pub fn below(folder: &str) -> Vec<(&'static str, &'static str)> {
+    let relative = |(name, content): &(&'static str, &'static str)| {
+        let relative = name.strip_prefix(folder)?.strip_prefix('/')?;
+        Some((relative, *content))
+    };
+    FILES.iter().filter_map(relative).collect()
+}
+
 /// A number that changes when any of the files does.
 pub fn version() -> String {
     let mut hasher = DefaultHasher::new();
@@ -31,13 +40,7 @@ pub fn unpack(from: &str, to: &Path, edit: impl Fn(&str) -> String) -> Result<()
     if to.exists() {
         fs::remove_dir_all(to).with_context(|| format!("removing {}", to.display()))?;
     }
-    for (name, content) in FILES {
-        let Some(relative) = name
-            .strip_prefix(from)
-            .and_then(|rest| rest.strip_prefix('/'))
-        else {
-            continue;
-        };
+    for (relative, content) in below(from) {
         let path = to.join(relative);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;

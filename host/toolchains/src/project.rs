@@ -20,7 +20,8 @@ pub enum Language {
 }
 
 impl Language {
-    const ALL: [Self; 3] = [Self::JavaScript, Self::Rust, Self::Python];
+    /// Every one of them.
+    pub(crate) const ALL: [Self; 3] = [Self::JavaScript, Self::Rust, Self::Python];
 
     /// The file that describes a project.
     #[must_use]
@@ -29,6 +30,15 @@ impl Language {
             Self::JavaScript => "package.json",
             Self::Rust => "Cargo.toml",
             Self::Python => "pyproject.toml",
+        }
+    }
+
+    /// What `--lang` and the folder of its templates call it.
+    pub(crate) fn short_name(self) -> &'static str {
+        match self {
+            Self::JavaScript => "ts",
+            Self::Rust => "rust",
+            Self::Python => "python",
         }
     }
 }

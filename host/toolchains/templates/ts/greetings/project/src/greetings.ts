@@ -27,7 +27,8 @@ export function offer(server: DaprServer): void {
   new WorkflowRuntime().registerWorkflow(greeting).registerActivity(say).start();
   const post = { method: HttpMethod.POST };
   server.invoker.listen("greetings", async ({ body }) => {
-    return { id: await workflows.scheduleNewWorkflow(greeting, JSON.parse(body ?? "{}").name) };
+    const { id, name } = JSON.parse(body ?? "{}");
+    return { id: await workflows.scheduleNewWorkflow(greeting, name, id) };
   }, post);
   server.invoker.listen("greetings/:id/answer", async ({ body, params }) => {
     await workflows.raiseEvent(params?.id ?? "", "answer", JSON.parse(body ?? "{}").text);
