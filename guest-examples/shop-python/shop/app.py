@@ -11,13 +11,15 @@
 | `POST /sagas/{orderId}/approve` | lets a large order go on, which waits for that |
 | `DELETE /sagas/{orderId}` | cancels it, and undoes what was done |
 | `GET /sagas/{orderId}/ledger` | what was done in the world, and how often |
+| `GET /reviews/{id}` | a review, which came as a message on the topic `reviews` |
 """
 
-from . import activities, carts, orders, sagas
+from . import activities, carts, orders, reviews, sagas
 from .field import read_id
 from .web import Answer, Request, answer, unmatched
 
 activities.runtime.start()
+reviews.messages.run()
 
 
 def route(request: Request) -> Answer:
@@ -46,6 +48,8 @@ def route(request: Request) -> Answer:
             return sagas.ledger(order_id())
         case "POST /sagas/{id}/approve":
             return sagas.approve(order_id())
+        case "GET /reviews/{id}":
+            return reviews.show(read_id("reviewId", name))
     raise unmatched(request)
 
 

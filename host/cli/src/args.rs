@@ -1,7 +1,8 @@
 //! What can be typed.
 
 use crate::commands::{
-    apps, build, ca, check, components, dlq, invoke, log_level, new, publish, run, topics, workflow,
+    apps, build, ca, check, components, dlq, invoke, log_level, new, publish, run, schema, topics,
+    workflow,
 };
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ pub enum Command {
     New(new::Args),
     /// Build the guest of a project
     Build(build::Args),
+    /// JSON Schema of a kind of document or of a component type, for editors
+    Schema(schema::Args),
     /// List the apps of a running host
     Apps(apps::Args),
     /// List the backends of a running host and whether each answers

@@ -1,7 +1,7 @@
 //! Python: the SDK takes the place of Dapr's, and componentize-py makes the component, in an environment of its own.
 
 use crate::{
-    Built, Error,
+    Built, Error, WORK,
     carried::{self, unpack},
     find::may_hold_source,
     project::Project,
@@ -13,6 +13,7 @@ use anyhow::Context;
 use serde_json::json;
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -41,6 +42,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
         return Ok(built(project, stamp, true));
     }
     let tools = install_tools(&project.tools, say)?;
+    show_sdk(project, &tools)?;
     let packages = install_dependencies(project, &tools, say)?;
     let said = make(project, &module, &tools, &packages)?;
     let mut inputs = vec![project.folder.join("pyproject.toml")];
@@ -148,10 +150,36 @@ pub fn install_tools(tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error>
     unpack("wit/deps", &draft.join("wit/deps"), str::to_owned)?;
     fs::write(draft.join("wit/berth.wit"), carried::file("wit/berth.wit"))?;
     write_stubs(&folder, &draft)?;
+    gather(&draft)?;
     if !ours.is_dir() {
         fs::rename(&draft, &ours).with_context(|| format!("making {}", ours.display()))?;
     }
     Ok(ours)
+}
+
+/// Where editors and tests of a project find the SDK.
+fn show_sdk(project: &Project, tools: &Path) -> Result<(), Error> {
+    let (link, folder) = (project.folder.join(WORK).join("python"), tools.join("site"));
+    if fs::read_link(&link).is_ok_and(|there| there == folder) {
+        return Ok(());
+    }
+    fs::create_dir_all(project.folder.join(WORK)).context("making the folder .berth")?;
+    let _ = fs::remove_file(&link);
+    symlink(&folder, &link).with_context(|| format!("making {}", link.display()))?;
+    Ok(())
+}
+
+/// One folder with all that a program imports of the SDK: the surface, its shims, and the bindings that do nothing.
+fn gather(draft: &Path) -> Result<(), Error> {
+    let site = draft.join("site");
+    fs::create_dir_all(&site)?;
+    for part in ["sdk/src", "sdk/shims", "stubs"] {
+        for entry in fs::read_dir(draft.join(part))? {
+            let name = entry?.file_name();
+            symlink(Path::new("..").join(part).join(&name), site.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Bindings of every interface that do nothing: over them a program is run to see what it has.

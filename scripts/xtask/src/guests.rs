@@ -164,7 +164,7 @@ const GUESTS: &[Guest] = &[
         &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
     ),
     test("order-service", SHOP_TYPESCRIPT, &[HTTP_JS, WORKFLOWS]),
-    test("order-service", SHOP_PYTHON, &[HTTP, WORKFLOWS]),
+    test("order-service", SHOP_PYTHON, &[HTTP, SUBSCRIBER, WORKFLOWS]),
 ];
 
 impl Group {

@@ -114,11 +114,9 @@ fn sdks() -> Result<()> {
 
 /// The tests of a folder over the Python SDK and its fakes.
 fn python_sdk(project: &str) -> Result<()> {
-    let sdk = repository::path("wit/sdk/python");
-    let folders = ["src", "shims", "test"].map(|folder| sdk.join(folder));
-    let stubs = project::python_stubs()?;
+    let fakes = repository::path("wit/sdk/python/test");
     let project = repository::path(project);
-    let paths = env::join_paths([&project].into_iter().chain(&folders).chain([&stubs]))?;
+    let paths = env::join_paths([&project, &fakes, &project::python_sdk()?])?;
     let mut python = Command::new(project::python());
     python
         .current_dir(&project)

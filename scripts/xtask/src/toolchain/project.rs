@@ -18,9 +18,9 @@ pub fn ensure() -> Result<String> {
     Ok("JavaScript, Python".to_owned())
 }
 
-/// Bindings of every interface that do nothing, which the Python SDK's fakes are put over.
-pub fn python_stubs() -> Result<PathBuf> {
-    Ok(install(Language::Python)?.join("stubs"))
+/// The Python SDK over bindings that do nothing, which its fakes are put over.
+pub fn python_sdk() -> Result<PathBuf> {
+    Ok(install(Language::Python)?.join("site"))
 }
 
 /// The Python of its toolchain.

@@ -31,7 +31,8 @@ CLASSES = {
 # Beside those of the SDK: os.environ.
 IMPORTS = {"wasi:cli/environment@0.2.12"}
 ENTRY = "berth_guest_entry"
-# A program that speaks WIT itself.
+BUILT_WORLD = "berth:built/guest"
+# Of a program that speaks WIT itself.
 RAW_WORLD = "berth:guest/service"
 BINDINGS = "wit_world"
 
@@ -70,7 +71,7 @@ def prepare(module: str, paths: list[Path], work: Path, tools: Path) -> tuple[st
     """Runs the program's modules once, over bindings that do nothing, to see what it has; writes its world and its entry."""
     sys.path[:0] = [str(path) for path in [*paths, tools / "stubs"]]
     sys.dont_write_bytecode = True
-    program = load(module)
+    program = load(module, paths[0])
     from berth_guest import start
 
     start.start(program)
@@ -91,7 +92,7 @@ def prepare(module: str, paths: list[Path], work: Path, tools: Path) -> tuple[st
     return write(module, wanted, work, tools)
 
 
-def load(module: str):
+def load(module: str, project: Path):
     try:
         return importlib.import_module(module)
     except SystemExit as error:
@@ -101,7 +102,8 @@ def load(module: str):
         own = [frame for frame in frames if not in_build(frame.filename)]
         sys.stderr.write("".join(["Traceback (most recent call last):\n", *traceback.format_list(own)]))
         sys.stderr.write("".join(traceback.format_exception_only(error)))
-        at = f"{own[-1].filename}:{own[-1].lineno}: " if own else ""
+        of_project = [frame for frame in own if Path(frame.filename).is_relative_to(project)]
+        at = f"{of_project[-1].filename}:{of_project[-1].lineno}: " if of_project else ""
         raise Wrong(f"{at}{type(error).__name__}: {error}") from None
 
 
@@ -134,7 +136,7 @@ def write(module: str, wanted: list[str], work: Path, tools: Path) -> tuple[str,
     world = [f"  import {name};" for name in sorted(IMPORTS | used())] + [f"  export {name};" for name in exports]
     text = "\n".join(["package berth:built;", "", "world guest {", *world, "}"])
     (work / "wit/world.wit").write_text(text + "\n")
-    return "berth:built/guest", ENTRY
+    return BUILT_WORLD, ENTRY
 
 
 def used() -> set[str]:
@@ -149,9 +151,9 @@ def used() -> set[str]:
 
 
 def componentize(project, paths, wit, world, module, output, tools) -> int:
-    command = [str(Path(sys.executable).parent / "componentize-py"), "--quiet", "--full-names", "--world", world]
-    if world != "berth:built/guest":
-        command.remove("--full-names")
+    command = [str(Path(sys.executable).parent / "componentize-py"), "--quiet", "--world", world]
+    if world == BUILT_WORLD:
+        command.append("--full-names")
     command += [word for path in wit for word in ("--wit-path", str(path))]
     command += ["componentize", "--output", f"{output}.draft"]
     command += [word for path in paths for word in ("--python-path", str(path))]

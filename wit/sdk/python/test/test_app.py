@@ -62,6 +62,16 @@ class Methods(Case):
         self.assertEqual(answer.status, 500)
         self.assertNotIn(b"secret", answer.bytes)
 
+    def test_a_segment_in_braces_is_any(self):
+        self.app.method("orders/{id}/items/{item}")(lambda request: json.dumps(request.params))
+        self.app.method("orders/{id}")(lambda request: "other")
+        self.app.method("orders/last")(lambda request: "last")
+        self.assertEqual(json.loads(send("GET", "/orders/a%2Fb/items/2").bytes), {"id": "a/b", "item": "2"})
+        self.assertEqual(send("GET", "/orders/last").bytes, b"last")
+        self.assertEqual(send("GET", "/orders/1").bytes, b"other")
+        for path in ("/orders", "/orders/1/items", "/orders/1/items/2/3"):
+            self.assertEqual(send("GET", path).status, 404)
+
     def test_a_name_is_taken_once(self):
         self.app.method("x")(print)
         with self.assertRaisesRegex(ValueError, "already registered"):

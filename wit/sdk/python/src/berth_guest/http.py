@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import zip_longest
 from urllib.parse import parse_qsl, unquote
 
 from dapr.clients.grpc._request import InvokeMethodRequest
@@ -28,9 +29,9 @@ class WasiHttpIncomingHandler0212:
 def answer(request: Request) -> Response:
     """Answers a request by whatever the program has for it."""
     try:
-        handler = methods.get(unquote(request.path).strip("/"))
+        handler, params = find(request.path)
         if handler:
-            return _call(handler, request)
+            return _call(handler, request, params)
         if program.wsgi:
             return wsgi.call(program.wsgi, request)
         if program.asgi:
@@ -41,10 +42,34 @@ def answer(request: Request) -> Response:
     return _problem(404, "not-found", f"nothing answers {request.verb} {request.path}")
 
 
-def _call(handler, request: Request) -> Response:
+def find(path: str):
+    """The handler of a path, and what stands in the place of `{name}` in its own; a plain name goes first."""
+    segments = [unquote(segment) for segment in path.strip("/").split("/")]
+    plain = methods.get("/".join(segments))
+    if plain:
+        return plain, {}
+    for name, handler in methods.items():
+        params = _match(name.split("/"), segments)
+        if params:
+            return handler, params
+    return None, {}
+
+
+def _match(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
+    params = {}
+    for expected, segment in zip_longest(pattern, segments):
+        if expected and segment and expected.startswith("{") and expected.endswith("}"):
+            params[expected[1:-1]] = segment
+        elif expected != segment:
+            return None
+    return params
+
+
+def _call(handler, request: Request, params: dict[str, str]) -> Response:
     invoked = InvokeMethodRequest(request.body, request.header("content-type"))
     invoked.metadata = tuple(request.headers)
     invoked.http_verb = request.verb
+    invoked.params = params
     invoked.http_querystring = tuple(parse_qsl(request.query, keep_blank_values=True))
     given = handler(invoked)
     # What the official SDK answers for nothing.

@@ -4,6 +4,8 @@ nothing of the outside can be reached: a call would end the build with a bare tr
 import os
 import random
 
+from wit_world.imports import wasi_cli_environment_0_2_12 as environment
+
 _serving = False
 
 
@@ -32,7 +34,5 @@ def require_service(what: str) -> None:
 
 def _wake() -> None:
     """Every instance begins with the memory of the build: what was read or random then would be the same in all of them."""
-    from wit_world.imports import wasi_cli_environment_0_2_12 as environment
-
     os.environ.update(dict(environment.get_environment()))
     random.seed(int.from_bytes(os.urandom(16), "big"))

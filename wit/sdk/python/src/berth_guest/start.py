@@ -29,7 +29,7 @@ def start(module: ModuleType) -> None:
 def offers() -> dict:
     """What the guest has, for `berth build`."""
     return {
-        "http": registry.program.wsgi is not None or registry.program.asgi is not None,
+        "http": ("wsgi" if registry.program.wsgi else "asgi" if registry.program.asgi else None),
         "methods": list(registry.methods),
         "subscriptions": [f"{topic.pubsub}/{topic.topic}" for topic in registry.topics.values()],
         "workflows": list(registry.workflows),

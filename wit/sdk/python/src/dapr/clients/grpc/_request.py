@@ -30,6 +30,8 @@ class InvokeMethodRequest(DaprRequest):
         self.content_type = content_type
         self.http_verb: str | None = None
         self.http_querystring: Pairs = ()
+        # What stands in the place of `{name}` in the method's name. Not in the official SDK.
+        self.params: dict[str, str] = {}
         self.set_data(data)
 
     @property

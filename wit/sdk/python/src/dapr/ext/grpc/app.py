@@ -20,7 +20,8 @@ class App:
         pass
 
     def method(self, name: str):
-        """Answers calls of `/name`, whatever their verb."""
+        """Answers calls of `/name`, whatever their verb. Not in the official SDK: a segment such as `{id}` is any, and is
+        found in `request.params`."""
 
         def decorator(function):
             path = name.strip("/")
