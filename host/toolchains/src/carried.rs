@@ -50,6 +50,20 @@ pub fn unpack(from: &str, to: &Path, edit: impl Fn(&str) -> String) -> Result<()
     Ok(())
 }
 
+/// Writes the WIT packages and an SDK that is compiled with the program into a project's own folder, `wit` below it. What is
+/// there already is left alone: the compiler would take new files for changed ones.
+pub fn unpack_sdk(sdk: &str, folder: &Path) -> Result<()> {
+    let wit = folder.join("wit");
+    let (note, version) = (wit.join("version"), version());
+    if fs::read_to_string(&note).is_ok_and(|there| there == version) {
+        return Ok(());
+    }
+    unpack("wit/deps", &wit.join("deps"), str::to_owned)?;
+    unpack(sdk, &folder.join(sdk), str::to_owned)?;
+    fs::write(wit.join("berth.wit"), file("wit/berth.wit"))?;
+    fs::write(&note, version).with_context(|| format!("writing {}", note.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,13 +77,17 @@ mod tests {
             "wit/sdk/javascript/types/index.d.ts",
             "wit/sdk/python/src/dapr/clients/__init__.py",
             "wit/sdk/python/build/build.py",
+            "wit/sdk/rust/Cargo.toml",
+            "wit/sdk/rust/src/lib.rs",
             "wit/deps/berth-workflow/workflow.wit",
             "wit/berth.wit",
             "scripts/guest-toolchain.sh",
         ] {
             assert!(!file(name).is_empty(), "{name}");
         }
-        let tests = FILES.iter().filter(|(name, _)| name.starts_with("wit/sdk/") && name.contains("/test/"));
+        let tests = FILES
+            .iter()
+            .filter(|(name, _)| name.starts_with("wit/sdk/") && name.contains("/test/"));
         assert_eq!(
             tests.count(),
             0,

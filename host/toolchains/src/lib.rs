@@ -1,14 +1,15 @@
 //! Builds guests: each language with its own tools, which are installed into the project where that is possible.
 //!
 //! - `project`: which language a folder is written in, and what its manifest says of the guest.
+//! - `c`, `javascript`, `python`, `rust`: one file per language.
 //! - `find`: which projects make the guests that somebody runs.
-//! - `javascript`, `python`, `rust`: one file per language.
 //! - `new`: new projects, from templates.
 //! - `carried`: the SDKs and WIT packages that the binary brings with it.
 //! - `said`: what the build of a program says of itself.
 //! - `stamp`: what a guest was made from, so that nothing is built twice.
 //! - `tool`: running a tool, and saying what is missing.
 
+mod c;
 mod carried;
 mod error;
 mod find;
@@ -74,6 +75,7 @@ pub fn build(request: &Request, say: &dyn Fn(&str)) -> Result<Built, Error> {
         Language::JavaScript => javascript::build(&project, say),
         Language::Rust => rust::build(&project, say),
         Language::Python => python::build(&project, say),
+        Language::C => c::build(&project, say),
     }
 }
 
@@ -87,5 +89,6 @@ pub fn install(language: Language, tools: &Path, say: &dyn Fn(&str)) -> Result<P
         Language::JavaScript => javascript::install_tools(tools, say),
         Language::Rust => rust::cargo(tools, say),
         Language::Python => python::install_tools(tools, say),
+        Language::C => c::require_compiler().map(|()| tools.to_owned()),
     }
 }

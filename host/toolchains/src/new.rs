@@ -67,12 +67,12 @@ pub fn create(
     made.map(|()| folder)
 }
 
-/// The name becomes an app ID, a file and a folder.
+/// The name becomes an app ID, a file, a folder and a package, which in some languages begins with a letter.
 fn check_name(name: &str) -> Result<(), Error> {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let fine = (1..=NAME_LENGTH_MAX).contains(&name.len())
         && name.bytes().all(inside)
-        && !name.starts_with('-')
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
         && !name.ends_with('-');
     if fine {
         return Ok(());
@@ -80,7 +80,7 @@ fn check_name(name: &str) -> Result<(), Error> {
     Err(Error::wrong(
         format!("`{name}` cannot be the name of an app"),
         format!(
-            "use 1 to {NAME_LENGTH_MAX} lower-case letters, digits and `-`, such as `order-service`"
+            "use 1 to {NAME_LENGTH_MAX} lower-case letters, digits and `-`, a letter first, such as `order-service`"
         ),
     ))
 }
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn a_name_must_be_an_app_id() {
         let parent = tempfile::tempdir().unwrap();
-        for name in ["", "Shop", "a b", "../up", "-x", "x-", "a/b"] {
+        for name in ["", "Shop", "a b", "../up", "-x", "x-", "a/b", "3d"] {
             assert!(create_in(parent.path(), name).is_err(), "{name}");
         }
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);

@@ -128,6 +128,10 @@ const SHOP_PYTHON: Recipe = Recipe::Project {
     folder: "guest-examples/shop-python",
     output: Some("guest-examples/shop-python/apps"),
 };
+const SHOP_C: Recipe = Recipe::Project {
+    folder: "guest-examples/shop-c",
+    output: Some("guest-examples/shop-c/apps"),
+};
 const PYTHON: Recipe = Recipe::Python {
     folder: "tests/guests/contract/python",
 };
@@ -136,7 +140,7 @@ const TABLE: Recipe = Recipe::Wat {
 };
 
 const GUESTS: &[Guest] = &[
-    shop("order-service", &[HTTP]),
+    shop("order-service", &[HTTP, SUBSCRIBER, SUBSCRIPTIONS]),
     shop("inventory-service", &[HTTP]),
     shop("notification-service", &[HTTP, SUBSCRIBER]),
     shop("audit-service", &[HTTP]),
@@ -163,7 +167,12 @@ const GUESTS: &[Guest] = &[
         SDK_TYPESCRIPT,
         &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
     ),
-    test("order-service", SHOP_TYPESCRIPT, &[HTTP_JS, WORKFLOWS]),
+    test(
+        "order-service",
+        SHOP_TYPESCRIPT,
+        &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
+    ),
+    test("order-service", SHOP_C, &[HTTP, SUBSCRIBER, WORKFLOWS]),
     test("order-service", SHOP_PYTHON, &[HTTP, SUBSCRIBER, WORKFLOWS]),
 ];
 
@@ -211,8 +220,10 @@ impl Guest {
             Recipe::Wat { source } | Recipe::Project { folder: source, .. } => source,
         };
         let mut inputs = vec![source, "wit/berth.wit", "wit/deps"];
-        if matches!(self.recipe, Recipe::Project { .. }) {
-            inputs.push("wit/sdk");
+        match self.recipe {
+            Recipe::Project { .. } => inputs.push("wit/sdk"),
+            Recipe::Rust { workspace: SHOP } => inputs.push("wit/sdk/rust"),
+            _ => {}
         }
         inputs.into_iter().map(repository::path).collect()
     }

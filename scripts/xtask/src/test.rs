@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+const RUST_SDK: &str = "wit/sdk/rust";
+
 /// Steps that are done, with their times.
 #[derive(Default)]
 struct Timetable {
@@ -69,7 +71,7 @@ pub fn run(soak: bool, nextest: &[String]) -> Result<()> {
 
 /// The host's workspace, and those of the guests.
 fn format() -> Result<()> {
-    for workspace in [".", "tests/guests", "guest-examples/shop"] {
+    for workspace in [".", "tests/guests", "guest-examples/shop", RUST_SDK] {
         let mut fmt = Command::new("cargo");
         fmt.current_dir(repository::path(workspace))
             .args(["fmt", "--all", "--check"]);
@@ -95,21 +97,30 @@ fn tests(soak: bool, nextest: &[String]) -> Result<()> {
 
 /// What the shop's guests decide, without a host.
 fn shop() -> Result<()> {
-    let mut nextest = Command::new("cargo");
-    nextest
-        .current_dir(repository::path("guest-examples/shop"))
-        .args(["nextest", "run", "--workspace", "--target-dir"])
-        .arg(repository::path("target/guest-build"));
-    command::run(&mut nextest)
+    guest_cargo("guest-examples/shop", &["nextest", "run", "--workspace"])
 }
 
-/// The SDKs and what is built on them, with hosts made of fakes.
+/// The SDKs and what is built on them, without a host.
 fn sdks() -> Result<()> {
-    javascript_sdk()?;
+    guest_cargo(
+        RUST_SDK,
+        &["clippy", "--all-targets", "--", "-D", "warnings"],
+    )?;
+    guest_cargo(RUST_SDK, &["test", "--quiet"])?;
     for project in ["wit/sdk/python", "guest-examples/shop-python"] {
         python_sdk(project)?;
     }
-    Ok(())
+    javascript_sdk()
+}
+
+/// Cargo in a workspace of guests, which share what they compile.
+fn guest_cargo(workspace: &str, arguments: &[&str]) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(repository::path(workspace))
+        .env("CARGO_TARGET_DIR", repository::path("target/guest-build"))
+        .args(arguments);
+    command::run(&mut cargo)
 }
 
 /// The tests of a folder over the Python SDK and its fakes.
@@ -135,6 +146,7 @@ fn python_sdk(project: &str) -> Result<()> {
     command::run(&mut python)
 }
 
+/// With a host made of fakes.
 fn javascript_sdk() -> Result<()> {
     let mut node = Command::new("node");
     node.current_dir(repository::root())

@@ -15,7 +15,7 @@ use std::{
 /// Flags of `berth build`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder of the project: with a package.json, a Cargo.toml or a pyproject.toml
+    /// Folder of the project: with a package.json, a Cargo.toml, a pyproject.toml or a berth.toml
     #[arg(value_name = "DIR", default_value = ".")]
     project: PathBuf,
     /// Language of the project, where the folder has manifests of several
@@ -48,6 +48,7 @@ pub enum Lang {
     Js,
     Rust,
     Python,
+    C,
 }
 
 impl From<Lang> for Language {
@@ -56,6 +57,7 @@ impl From<Lang> for Language {
             Lang::Js => Self::JavaScript,
             Lang::Rust => Self::Rust,
             Lang::Python => Self::Python,
+            Lang::C => Self::C,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The loop around optimistic writes.
 
-use crate::wit::wasi::random::random::get_random_u64;
+use crate::random;
 use std::{
     thread,
     time::{Duration, Instant},
@@ -15,8 +15,8 @@ const PAUSE_MS_MAX: u64 = 40;
 
 /// A bounded loop: read, change, write if nobody else wrote, otherwise once more.
 ///
-/// It pauses before every attempt but the first, for a random and slowly growing time, so that many writers of one key
-/// do not run into each other in step.
+/// It pauses before every attempt but the first, for a random and slowly growing time, so that many writers of one key do not
+/// run into each other in step.
 pub fn attempts() -> impl Iterator<Item = u64> {
     let begun = Instant::now();
     (0..ATTEMPTS_MAX)
@@ -24,7 +24,7 @@ pub fn attempts() -> impl Iterator<Item = u64> {
         .inspect(|attempt| {
             if *attempt > 0 {
                 let limit_ms = pause_ms_limit(*attempt);
-                thread::sleep(Duration::from_millis(get_random_u64() % limit_ms));
+                thread::sleep(Duration::from_millis(random::number() % limit_ms));
             }
         })
 }
