@@ -124,6 +124,10 @@ const SHOP_TYPESCRIPT: Recipe = Recipe::Project {
     folder: "guest-examples/shop-typescript",
     output: Some("guest-examples/shop-typescript/apps"),
 };
+const SHOP_PYTHON: Recipe = Recipe::Project {
+    folder: "guest-examples/shop-python",
+    output: Some("guest-examples/shop-python/apps"),
+};
 const SHOP_C: Recipe = Recipe::Project {
     folder: "guest-examples/shop-c",
     output: Some("guest-examples/shop-c/apps"),
@@ -181,6 +185,7 @@ const GUESTS: &[Guest] = &[
         &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
     ),
     test("order-service", SHOP_C, &[HTTP, SUBSCRIBER, WORKFLOWS]),
+    test("order-service", SHOP_PYTHON, &[HTTP, SUBSCRIBER, WORKFLOWS]),
 ];
 
 impl Group {
