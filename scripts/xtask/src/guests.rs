@@ -125,6 +125,10 @@ const SHOP_TYPESCRIPT: Recipe = Recipe::Project {
     folder: "guest-examples/shop-typescript",
     output: Some("guest-examples/shop-typescript/apps"),
 };
+const SHOP_PYTHON: Recipe = Recipe::Project {
+    folder: "guest-examples/shop-python",
+    output: Some("guest-examples/shop-python/apps"),
+};
 const SHOP_C: Recipe = Recipe::Project {
     folder: "guest-examples/shop-c",
     output: Some("guest-examples/shop-c/apps"),
@@ -152,6 +156,18 @@ const GUESTS: &[Guest] = &[
     test("hello-p3", RUST, &[HTTP_P3]),
     test("keyvalue", RUST, &[HTTP]),
     test("keyvalue-draft2", RUST, &[HTTP]),
+    test(
+        "planted",
+        RUST,
+        &[
+            HTTP,
+            SUBSCRIBER,
+            SUBSCRIPTIONS,
+            WORKFLOWS,
+            ACTIVITIES,
+            REGISTRY,
+        ],
+    ),
     test("probe", RUST, &[HTTP]),
     test("worker", RUST, &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     test(
@@ -177,6 +193,7 @@ const GUESTS: &[Guest] = &[
         &[HTTP],
     ),
     test("order-service", SHOP_C, &[HTTP, SUBSCRIBER, WORKFLOWS]),
+    test("order-service", SHOP_PYTHON, &[HTTP, SUBSCRIBER, WORKFLOWS]),
 ];
 
 impl Group {

@@ -2,6 +2,7 @@
 
 use crate::{check_repo, command, guests, repository, setup, toolchain::project};
 use anyhow::{Context, Result};
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -112,6 +113,9 @@ fn sdks() -> Result<()> {
         &["clippy", "--all-targets", "--", "-D", "warnings"],
     )?;
     guest_cargo(RUST_SDK, &["test", "--quiet"])?;
+    for project in ["wit/sdk/python", "guest-examples/shop-python"] {
+        python_sdk(project)?;
+    }
     javascript_sdk()
 }
 
@@ -123,6 +127,29 @@ fn guest_cargo(workspace: &str, arguments: &[&str]) -> Result<()> {
         .env("CARGO_TARGET_DIR", repository::path("target/guest-build"))
         .args(arguments);
     command::run(&mut cargo)
+}
+
+/// The tests of a folder over the Python SDK and its fakes.
+fn python_sdk(project: &str) -> Result<()> {
+    let fakes = repository::path("wit/sdk/python/test");
+    let project = repository::path(project);
+    let paths = env::join_paths([&project, &fakes, &project::python_sdk()?])?;
+    let mut python = Command::new(project::python());
+    python
+        .current_dir(&project)
+        .env("PYTHONPATH", paths)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        // The failures that handlers log are expected.
+        .args([
+            "-m",
+            "unittest",
+            "discover",
+            "--quiet",
+            "--buffer",
+            "--start-directory",
+            "test",
+        ]);
+    command::run(&mut python)
 }
 
 /// With a host made of fakes.

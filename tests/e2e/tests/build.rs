@@ -90,6 +90,43 @@ async fn what_is_wrong_is_said_with_its_place() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_in_python_is_said_with_its_place() -> Result<()> {
+    let handler =
+        "from dapr.ext.grpc import App\napp = App()\n@app.method('x')\ndef x(request): ...\n";
+    let cases = [
+        ("def f(:\n".to_owned(), "app.py, line 1"),
+        (
+            "import nothing_of_the_kind\n".to_owned(),
+            "app.py:1: ModuleNotFoundError",
+        ),
+        ("import dapr.clients\n".to_owned(), "offers nothing"),
+        (
+            format!(
+                "{handler}from dapr.clients import DaprClient\nDaprClient().get_state('s', 'k')\n"
+            ),
+            "get_state is called while the guest is built",
+        ),
+        (
+            format!("{handler}app.method('x')(print)\n"),
+            "app.py:5: ValueError: x is already registered",
+        ),
+    ];
+    for (program, said) in cases {
+        let project = Folder::new()?;
+        project.write("pyproject.toml", "[project]\nname = \"wrong\"\n")?;
+        project.write("app.py", program)?;
+        let refused = build(&project).await?;
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(
+            refused.stderr.contains(said),
+            "`{said}` is not in: {refused}"
+        );
+        assert!(!project.path().join("wrong.wasm").exists(), "half a guest");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_without_a_project_is_refused() -> Result<()> {
     let project = Folder::new()?;
     let refused = build(&project).await?;

@@ -35,7 +35,7 @@ macro_rules! languages {
     )*};
 }
 
-languages! { ts rust c }
+languages! { ts rust c python }
 
 /// A new project in an empty folder.
 async fn new(language: &str, template: &str) -> Result<Folder> {

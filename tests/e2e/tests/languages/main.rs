@@ -59,6 +59,7 @@ languages! {
     rust: "shop";
     typescript: "shop-typescript";
     c: "shop-c";
+    python: "shop-python";
 }
 
 /// The guest of a folder of `guest-examples` in the place of the shop's own, beside the shop's other guests.
