@@ -7,8 +7,11 @@ use std::{
 };
 
 /// Folder below the repository's root, and what is left out of it.
-const FOLDERS: [(&str, &[&str]); 3] = [
+const FOLDERS: [(&str, &[&str]); 6] = [
     ("wit/sdk/javascript", &["test", "node_modules"]),
+    ("wit/sdk/c", &[]),
+    ("wit/sdk/rust", &["target", "Cargo.lock"]),
+    ("wit/sdk/python", &["test", "__pycache__"]),
     ("wit/deps", &[]),
     ("host/toolchains/templates", &[]),
 ];

@@ -11,11 +11,13 @@
 // | `POST /sagas/{orderId}/approve` | lets a large order go on, which waits for that |
 // | `DELETE /sagas/{orderId}` | cancels it, and undoes what was done |
 // | `GET /sagas/{orderId}/ledger` | what was done in the world, and how often |
+// | `GET /reviews/{id}` | a review, which came as a message on the topic `reviews` |
 
 import "./activities";
 import * as carts from "./carts";
 import { answer, id, unmatched } from "./http";
 import * as orders from "./orders";
+import * as reviews from "./reviews";
 import * as sagas from "./sagas";
 
 async function route(request: Request): Promise<Response> {
@@ -33,6 +35,7 @@ async function route(request: Request): Promise<Response> {
     case "GET /sagas/{id}": return sagas.show(orderId());
     case "DELETE /sagas/{id}": return sagas.cancel(orderId());
     case "GET /sagas/{id}/ledger": return sagas.ledger(orderId());
+    case "GET /reviews/{id}": return reviews.show(id("reviewId", name ?? ""));
     case "POST /sagas/{id}/approve": return sagas.approve(orderId());
     default: throw unmatched(request);
   }

@@ -1,8 +1,8 @@
 //! What can be typed.
 
 use crate::commands::{
-    apps, build, ca, check, components, dlq, invoke, log_level, new, publish, run, test, topics,
-    workflow,
+    apps, build, ca, check, components, dlq, invoke, log_level, new, publish, run, schema, test,
+    topics, workflow,
 };
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -38,6 +38,8 @@ pub enum Command {
     Build(build::Args),
     /// Run scenarios of component tests
     Test(test::Args),
+    /// JSON Schema of a kind of document or of a component type, for editors
+    Schema(schema::Args),
     /// List the apps of a running host
     Apps(apps::Args),
     /// List the backends of a running host and whether each answers

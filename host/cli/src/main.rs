@@ -3,6 +3,7 @@
 //! - `args`: what can be typed; `commands`: one file per command.
 //! - `host`: how `berth run` puts a host together, keeps it up to date and takes it down.
 //! - `client`, `host_file`: how the other commands find and ask a running host.
+//! - `schemas`: what editors check documents with.
 //! - `failure`, `ui`: what people see.
 
 mod args;
@@ -13,6 +14,7 @@ mod host;
 mod host_file;
 mod panic;
 mod registry;
+mod schemas;
 mod ui;
 
 use clap::Parser;

@@ -8,6 +8,11 @@ use std::{
     time::Duration,
 };
 
+/// Whether people see what goes to stderr, and want colours.
+pub fn colours() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
 /// Writes a result. Nobody is left to tell when stdout is closed, as in `berth apps | head -1`.
 pub fn out(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");

@@ -4,6 +4,7 @@ use crate::{
     Severity,
     node::{Entry, Node, Place, quote},
     reader::Reading,
+    schema::Shape,
     suggest::{did_you_mean, nearest},
     value::Field,
 };
@@ -17,6 +18,8 @@ pub(crate) struct Fields<'n> {
     known: Vec<&'static str>,
     /// Known as well, but not worth listing.
     quiet: Vec<&'static str>,
+    /// Known, and wanted.
+    required: Vec<&'static str>,
     /// Required fields that are not there. One that was misspelt is reported once, as an unknown field.
     missing: Vec<(&'static str, String)>,
 }
@@ -35,6 +38,7 @@ impl<'n> Fields<'n> {
             place,
             known: Vec::new(),
             quiet: Vec::new(),
+            required: Vec::new(),
             missing: Vec::new(),
         }
     }
@@ -78,6 +82,7 @@ impl<'n> Fields<'n> {
         reading: &mut Reading<'_>,
     ) -> Option<Field<'n>> {
         let path = self.path_of(name);
+        self.required.push(name);
         let Some(field) = self.nullable(name) else {
             self.missing.push((
                 name,
@@ -146,6 +151,7 @@ impl<'n> Fields<'n> {
 
     /// Reports every field that nobody asked for, and every required one that is not there.
     pub(crate) fn finish(self, reading: &mut Reading<'_>) {
+        reading.note(&self.path, || self.shape());
         let within = match self.path.as_str() {
             "" => String::new(),
             path => format!(" in {}", quote(path)),
@@ -157,6 +163,20 @@ impl<'n> Fields<'n> {
             reading.find(entry.place, Severity::Error, message, hint);
         }
         self.finish_missing(reading);
+    }
+
+    fn shape(&self) -> Shape {
+        let entries = self.node.map().unwrap_or_default();
+        let place = |name: &&'static str| {
+            let entry = entries.iter().find(|entry| entry.key == **name)?;
+            Some((*name, entry.place))
+        };
+        Shape::Map {
+            known: self.known.clone(),
+            places: self.known.iter().filter_map(place).collect(),
+            required: self.required.clone(),
+            ignored: self.quiet.clone(),
+        }
     }
 
     /// Reports only what is missing: for a document of which nothing else can be said.

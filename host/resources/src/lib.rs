@@ -5,6 +5,8 @@
 //!                                   └────────────▶ diagnostics: file:line:column, expected, nearest name
 //! ```
 //!
+//! `schema` runs the same readers over specimens of the kinds and notes what they ask for: the JSON Schema of each.
+//!
 //! Nothing here opens a backend or reads a guest: `berth check` and `berth run` take the same path through this crate.
 
 mod access_control;
@@ -29,6 +31,7 @@ mod reader;
 mod resiliency;
 mod resources;
 pub mod scenario;
+mod schema;
 mod subscription;
 mod suggest;
 mod templates;
@@ -58,6 +61,7 @@ pub use resiliency::{
     Matching, Policies, Resiliency, RetryPolicy, TargetPolicies,
 };
 pub use resources::{LoadOptions, Loaded, Resources, Source};
+pub use schema::{schema, schema_kinds};
 pub use subscription::{BulkSettings, Rule, Subscription};
 pub use suggest::{did_you_mean, nearest};
 pub use templates::{TemplateContext, depends_on_app, expand_templates, uses_namespace};

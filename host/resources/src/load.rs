@@ -143,6 +143,7 @@ impl Loading<'_> {
                 options: self.options,
                 findings: Vec::new(),
                 references: Vec::new(),
+                shapes: None,
             };
             self.document(parsed, &mut reading, layer);
             self.findings.append(&mut reading.findings);

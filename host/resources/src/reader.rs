@@ -1,6 +1,6 @@
 //! The reading of one document, and the findings on the way.
 
-use crate::{Diagnostic, LoadOptions, Origin, Severity, node::Place};
+use crate::{Diagnostic, LoadOptions, Origin, Severity, node::Place, schema::Shape};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,6 +15,8 @@ pub(crate) struct Reading<'a> {
     pub options: &'a LoadOptions<'a>,
     pub findings: Vec<Diagnostic>,
     pub references: Vec<Reference>,
+    /// What is asked of which value, by its path: where the schemas of the kinds come from. Nothing if nobody wants it.
+    pub shapes: Option<Vec<(String, Shape)>>,
 }
 
 /// A name of another document, to be checked when all are known.
@@ -65,6 +67,13 @@ impl Reading<'_> {
             message,
             hint,
         });
+    }
+
+    /// Notes that the value at a path is read as this.
+    pub(crate) fn note(&mut self, path: &str, shape: impl FnOnce() -> Shape) {
+        if let Some(shapes) = &mut self.shapes {
+            shapes.push((path.to_owned(), shape()));
+        }
     }
 
     pub(crate) fn refer(&mut self, kind: &'static str, name: &str, place: Place) {

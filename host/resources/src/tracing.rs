@@ -90,7 +90,7 @@ impl Tracing {
 
 /// Dapr wants a text here, people write a number: both are fine.
 fn read_rate(field: &Field<'_>, reading: &mut Reading<'_>) -> Option<f64> {
-    let text = field.node.scalar().map(|scalar| scalar.text.as_str());
+    let text = field.any_text(reading);
     let rate = text.and_then(|text| text.trim().parse::<f64>().ok());
     let rate = rate.filter(|rate| (0.0..=1.0).contains(rate));
     if rate.is_none() {

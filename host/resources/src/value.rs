@@ -5,6 +5,7 @@ use crate::{
     fields::Fields,
     node::{Entry, Kind, Node, Place, Value, quote},
     reader::Reading,
+    schema::Shape,
     suggest::did_you_mean,
 };
 use std::{ops::RangeInclusive, time::Duration};
@@ -52,6 +53,7 @@ impl<'n> Field<'n> {
 
     /// The entries of a map whose keys are free.
     pub(crate) fn entries(&self, reading: &mut Reading<'_>) -> Vec<(&'n str, Place, Field<'n>)> {
+        reading.note(&self.path, || Shape::Entries);
         let Some(entries) = self.node.map() else {
             self.expected(reading, "a map");
             return Vec::new();
@@ -69,6 +71,7 @@ impl<'n> Field<'n> {
 
     /// The items of a list.
     pub(crate) fn items(&self, reading: &mut Reading<'_>) -> Vec<Field<'n>> {
+        reading.note(&self.path, || Shape::Items);
         let Value::List(items) = &self.node.value else {
             self.expected(reading, "a list");
             return Vec::new();
@@ -83,6 +86,7 @@ impl<'n> Field<'n> {
 
     /// A text that is not empty. Numbers and booleans must be quoted to be one, as in Dapr.
     pub(crate) fn text(&self, reading: &mut Reading<'_>) -> Option<&'n str> {
+        reading.note(&self.path, || Shape::Text);
         match self
             .node
             .scalar()
@@ -115,6 +119,7 @@ impl<'n> Field<'n> {
 
     /// The text of any scalar, as it is written: `1.0` stays `1.0`. An empty value is an empty text.
     pub(crate) fn any_text(&self, reading: &mut Reading<'_>) -> Option<&'n str> {
+        reading.note(&self.path, || Shape::Scalar);
         let Some(scalar) = self.node.scalar() else {
             self.expected(reading, "a text, a number or a boolean");
             return None;
@@ -128,6 +133,7 @@ impl<'n> Field<'n> {
 
     /// `true` or `false`.
     pub(crate) fn boolean(&self, reading: &mut Reading<'_>) -> Option<bool> {
+        reading.note(&self.path, || Shape::Boolean);
         match self
             .node
             .scalar()
@@ -152,6 +158,7 @@ impl<'n> Field<'n> {
         range: RangeInclusive<i64>,
         reading: &mut Reading<'_>,
     ) -> Option<i64> {
+        reading.note(&self.path, || Shape::Integer(range.clone()));
         let scalar = self
             .node
             .scalar()
@@ -181,11 +188,13 @@ impl<'n> Field<'n> {
         range: RangeInclusive<Duration>,
         reading: &mut Reading<'_>,
     ) -> Option<Duration> {
+        reading.note(&self.path, || Shape::Duration);
         self.parsed_duration(duration::parse_duration, range, reading)
     }
 
     /// A duration of a Resiliency document: a bare number counts milliseconds.
     pub(crate) fn duration_or_millis(&self, reading: &mut Reading<'_>) -> Option<Duration> {
+        reading.note(&self.path, || Shape::Milliseconds);
         const LONGEST: Duration = Duration::from_secs(24 * 3600 * 365);
         self.parsed_duration(
             duration::parse_duration_or_millis,
@@ -227,6 +236,7 @@ impl<'n> Field<'n> {
         range: RangeInclusive<ByteSize>,
         reading: &mut Reading<'_>,
     ) -> Option<ByteSize> {
+        reading.note(&self.path, || Shape::Size);
         let Some(text) = self.unit_text() else {
             self.expected(reading, "a size such as `64Mi`");
             return None;
@@ -273,6 +283,9 @@ impl<'n> Field<'n> {
         choices: &[(&str, T)],
         reading: &mut Reading<'_>,
     ) -> Option<T> {
+        reading.note(&self.path, || {
+            Shape::Choice(choices.iter().map(|(word, _)| (*word).to_owned()).collect())
+        });
         let text = self.text(reading)?;
         let chosen = choices
             .iter()

@@ -4,15 +4,14 @@ use crate::{
     Built, Error,
     carried::{self, unpack},
     project::Project,
+    said::{Said, eprint_bytes},
     stamp::Stamp,
     tool,
 };
 use anyhow::Context;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
     fs,
-    io::{self, BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -38,32 +37,6 @@ const ENTRIES: [&str; 10] = [
 ];
 /// The WASI version that the engine itself imports: one is enough.
 const ENGINE_WASI: (&str, &str) = ("0.2.12", "0.2.10");
-/// Marks lines for us in the output of the build.
-const MARK: &str = "berth-build:";
-/// A line of the SDK's report: what the guest has.
-const KINDS: [(&str, &str); 4] = [
-    ("methods", "method"),
-    ("subscriptions", "subscription"),
-    ("workflows", "workflow"),
-    ("activities", "activity"),
-];
-
-/// What the build says of itself, one line each.
-#[derive(Deserialize)]
-struct Line {
-    kind: String,
-    content: Value,
-}
-
-/// What the lines said.
-#[derive(Default)]
-struct Said {
-    inputs: Vec<PathBuf>,
-    warnings: Vec<String>,
-    offers: Vec<String>,
-    error: Option<String>,
-}
-
 /// Builds the project, unless nothing has changed.
 pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
     let entry = entry(project)?;
@@ -295,64 +268,4 @@ fn check(project: &Project, entry: &Path, tools: &Path) -> Result<Child, Error> 
         .stderr(Stdio::piped())
         .spawn();
     Ok(child.context("running node")?)
-}
-
-fn eprint_bytes(bytes: &[u8]) {
-    let _ = io::stderr().lock().write_all(bytes);
-}
-
-impl Said {
-    fn of(stdout: impl Read) -> Self {
-        let mut said = Self::default();
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            said.hear(&line);
-        }
-        said
-    }
-
-    fn hear(&mut self, text: &str) {
-        let line = text.strip_prefix(MARK).map(serde_json::from_str::<Line>);
-        let Some(Ok(Line { kind, content })) = line else {
-            // The program's own, from its top level.
-            eprint_bytes(format!("{text}\n").as_bytes());
-            return;
-        };
-        let words = || content.as_str().unwrap_or_default().to_owned();
-        match kind.as_str() {
-            "warning" => self.warnings.push(words()),
-            "error" => self.error = Some(words()),
-            "inputs" => self.inputs = serde_json::from_value(content).unwrap_or_default(),
-            "guest" => self.offers = offers(&content),
-            _ => {}
-        }
-    }
-}
-
-fn offers(guest: &Value) -> Vec<String> {
-    let fetch = (guest["http"] == true).then(|| "fetch".to_owned());
-    let named = KINDS.iter().flat_map(|(field, word)| {
-        let names = guest[field].as_array().into_iter().flatten();
-        names.filter_map(move |name| Some(format!("{word} {}", name.as_str()?)))
-    });
-    fetch.into_iter().chain(named).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lines_of_a_build_are_understood() {
-        let mut said = Said::default();
-        for line in [
-            r#"berth-build:{"kind":"warning","content":"too early"}"#,
-            r#"berth-build:{"kind":"inputs","content":["/a.ts"]}"#,
-            r#"berth-build:{"kind":"guest","content":{"http":true,"methods":["POST /x"],"workflows":["w"]}}"#,
-        ] {
-            said.hear(line);
-        }
-        assert_eq!(said.warnings, ["too early"]);
-        assert_eq!(said.inputs, [Path::new("/a.ts")]);
-        assert_eq!(said.offers, ["fetch", "method POST /x", "workflow w"]);
-    }
 }

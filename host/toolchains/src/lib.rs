@@ -1,23 +1,29 @@
 //! Builds guests: each language with its own tools, which are installed into the project where that is possible.
 //!
 //! - `project`: which language a folder is written in, and what its manifest says of the guest.
-//! - `javascript`, `python`, `rust`: one file per language.
+//! - `c`, `javascript`, `python`, `rust`: one file per language.
+//! - `find`: which projects make the guests that somebody runs.
 //! - `new`: new projects, from templates.
 //! - `carried`: the SDKs and WIT packages that the binary brings with it.
+//! - `said`: what the build of a program says of itself.
 //! - `stamp`: what a guest was made from, so that nothing is built twice.
 //! - `tool`: running a tool, and saying what is missing.
 
+mod c;
 mod carried;
 mod error;
+mod find;
 mod javascript;
 mod new;
 mod project;
 mod python;
 mod rust;
+mod said;
 mod stamp;
 mod tool;
 
 pub use error::Error;
+pub use find::{may_be_source, may_hold_source, project_for, project_of};
 pub use new::{Template, create};
 pub use project::Language;
 
@@ -69,17 +75,20 @@ pub fn build(request: &Request, say: &dyn Fn(&str)) -> Result<Built, Error> {
         Language::JavaScript => javascript::build(&project, say),
         Language::Rust => rust::build(&project, say),
         Language::Python => python::build(&project, say),
+        Language::C => c::build(&project, say),
     }
 }
 
-/// Installs what building a language needs into a folder, which several projects may share.
+/// Installs what building a language needs into a folder, which several projects may share, and says where it is: the
+/// folder of this version's SDK, of Rust its cargo.
 ///
 /// # Errors
 /// Something is missing that cannot be installed there.
-pub fn install(language: Language, tools: &Path, say: &dyn Fn(&str)) -> Result<(), Error> {
+pub fn install(language: Language, tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error> {
     match language {
-        Language::JavaScript => javascript::install_tools(tools, say).map(drop),
-        Language::Rust => rust::cargo(tools, say).map(drop),
-        Language::Python => python::install_tools(tools, say).map(drop),
+        Language::JavaScript => javascript::install_tools(tools, say),
+        Language::Rust => rust::cargo(tools, say),
+        Language::Python => python::install_tools(tools, say),
+        Language::C => c::require_compiler().map(|()| tools.to_owned()),
     }
 }

@@ -1,4 +1,10 @@
-//! New projects.
+//! New projects, from `templates/<language>`:
+//!
+//! - `project/` holds the files of every project, `<part>/project/` those of a part, such as `visits`. `gitignore` becomes
+//!   `.gitignore`.
+//! - `{{name}}` is the name of the project, `{{name_}}` the same as an identifier.
+//! - A line with `{{part}}` is written once for each part.
+//! - Any other `{{file}}` is what the parts have in the file of that name, one after another: `{{try.sh}}`.
 
 use crate::{Error, Language, carried};
 use anyhow::Context;
@@ -7,17 +13,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const TEMPLATES: &str = "host/toolchains/templates/typescript";
-/// Files of every project: in the binary, and where they go.
-const COMMON: [(&str, &str); 7] = [
-    ("package.json", "package.json"),
-    ("tsconfig.json", "tsconfig.json"),
-    ("gitignore", ".gitignore"),
-    ("app.yaml", "app.yaml"),
-    ("README.md", "README.md"),
-    ("AGENTS.md", "AGENTS.md"),
-    ("src/app.ts", "src/app.ts"),
-];
+const TEMPLATES: &str = "host/toolchains/templates";
+/// Files of a project lie below this in the folder of the language and in that of a part.
+const PROJECT: &str = "project";
+/// Named without the dot in the repository, where it would have an effect.
+const HIDDEN: (&str, &str) = ("gitignore", ".gitignore");
 const NAME_LENGTH_MAX: usize = 63;
 
 /// What a new project shows.
@@ -34,7 +34,7 @@ pub enum Template {
 }
 
 impl Template {
-    /// Modules below `src`.
+    /// Folders beside `project`.
     fn parts(self) -> &'static [&'static str] {
         match self {
             Self::Http => &["visits"],
@@ -55,29 +55,24 @@ pub fn create(
     language: Language,
     template: Template,
 ) -> Result<PathBuf, Error> {
-    if language != Language::JavaScript {
-        return Err(Error::wrong(
-            format!("there is no template for {language} yet"),
-            "start from guest-examples, or from --lang ts",
-        ));
-    }
     check_name(name)?;
+    check_language(language)?;
     let folder = parent.join(name);
     check_free(&folder)?;
     let draft = parent.join(format!(".{name}.new"));
-    let made = write(&draft, name, template).and_then(|()| take_place(&draft, &folder));
+    let made = write(&draft, name, language, template).and_then(|()| take_place(&draft, &folder));
     if made.is_err() {
         let _ = fs::remove_dir_all(&draft);
     }
     made.map(|()| folder)
 }
 
-/// The name becomes an app ID, a file and a folder.
+/// The name becomes an app ID, a file, a folder and a package, which in some languages begins with a letter.
 fn check_name(name: &str) -> Result<(), Error> {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let fine = (1..=NAME_LENGTH_MAX).contains(&name.len())
         && name.bytes().all(inside)
-        && !name.starts_with('-')
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
         && !name.ends_with('-');
     if fine {
         return Ok(());
@@ -85,9 +80,30 @@ fn check_name(name: &str) -> Result<(), Error> {
     Err(Error::wrong(
         format!("`{name}` cannot be the name of an app"),
         format!(
-            "use 1 to {NAME_LENGTH_MAX} lower-case letters, digits and `-`, such as `order-service`"
+            "use 1 to {NAME_LENGTH_MAX} lower-case letters, digits and `-`, a letter first, such as `order-service`"
         ),
     ))
+}
+
+fn check_language(language: Language) -> Result<(), Error> {
+    if has_templates(language) {
+        return Ok(());
+    }
+    let others = Language::ALL
+        .into_iter()
+        .filter(|other| has_templates(*other))
+        .map(Language::short_name);
+    Err(Error::wrong(
+        format!("there is no template for {language} yet"),
+        format!(
+            "start from guest-examples, or from --lang {}",
+            others.collect::<Vec<_>>().join("|")
+        ),
+    ))
+}
+
+fn has_templates(language: Language) -> bool {
+    !carried::below(&folder_of(language)).is_empty()
 }
 
 fn check_free(folder: &Path) -> Result<(), Error> {
@@ -107,42 +123,58 @@ fn check_free(folder: &Path) -> Result<(), Error> {
     }
 }
 
-fn write(folder: &Path, name: &str, template: Template) -> Result<(), Error> {
+fn write(folder: &Path, name: &str, language: Language, template: Template) -> Result<(), Error> {
+    let root = folder_of(language);
     let parts = template.parts();
-    let each =
-        |line: &dyn Fn(&str) -> String| parts.iter().map(|part| line(part)).collect::<String>();
-    let fill = |text: &str| {
-        text.replace(
-            "{{try}}",
-            &each(&|part| template_file(&format!("try/{part}.md")).to_owned()),
-        )
-        .replace(
-            "{{imports}}",
-            &each(&|part| format!("import * as {part} from \"./{part}\";\n")),
-        )
-        .replace(
-            "{{offers}}",
-            &each(&|part| format!("{part}.offer(server);\n")),
-        )
-        .replace("{{name}}", name)
-    };
-    let modules = parts.iter().map(|part| format!("src/{part}.ts"));
-    let files = COMMON
-        .iter()
-        .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
-    for (from, to) in files.chain(modules.map(|module| (module.clone(), module))) {
-        let path = folder.join(to);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
+    let own = parts.iter().map(|part| format!("{root}/{part}/{PROJECT}"));
+    for from in [format!("{root}/{PROJECT}")].into_iter().chain(own) {
+        for (file, text) in carried::below(&from) {
+            let file = if file == HIDDEN.0 { HIDDEN.1 } else { file };
+            let path = folder.join(file);
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)
+                    .with_context(|| format!("making {}", parent.display()))?;
+            }
+            fs::write(&path, fill(text, name, &root, parts))
+                .with_context(|| format!("writing {}", path.display()))?;
         }
-        fs::write(&path, fill(template_file(&from)))
-            .with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
 }
 
-fn template_file(name: &str) -> &'static str {
-    carried::file(&format!("{TEMPLATES}/{name}"))
+fn folder_of(language: Language) -> String {
+    format!("{TEMPLATES}/{}", language.short_name())
+}
+
+/// Puts the name and the parts into a file of a template.
+fn fill(text: &str, name: &str, root: &str, parts: &[&str]) -> String {
+    let each_part = |line: &str| match line.contains("{{part}}") {
+        true => parts
+            .iter()
+            .map(|part| line.replace("{{part}}", part))
+            .collect(),
+        false => line.to_owned(),
+    };
+    let text: String = text.split_inclusive('\n').map(each_part).collect();
+    let text = snippets(&text, root, parts);
+    text.replace("{{name}}", name)
+        .replace("{{name_}}", &name.replace('-', "_"))
+}
+
+/// Puts in what the parts have in files of their own, which may be nothing.
+fn snippets(text: &str, root: &str, parts: &[&str]) -> String {
+    Template::Full
+        .parts()
+        .iter()
+        .flat_map(|part| carried::below(&format!("{root}/{part}")))
+        .map(|(file, _)| file)
+        .filter(|file| !file.contains('/'))
+        .fold(text.to_owned(), |text, file| {
+            let of_parts = parts
+                .iter()
+                .map(|part| carried::file(&format!("{root}/{part}/{file}")));
+            text.replace(&format!("{{{{{file}}}}}"), &of_parts.collect::<String>())
+        })
 }
 
 /// An empty folder may be there; renaming replaces it.
@@ -155,38 +187,76 @@ fn take_place(draft: &Path, folder: &Path) -> Result<(), Error> {
 mod tests {
     use super::*;
 
+    const ALL: [Template; 4] = [
+        Template::Http,
+        Template::Subscriber,
+        Template::Workflow,
+        Template::Full,
+    ];
+
     fn create_in(parent: &Path, name: &str) -> Result<PathBuf, Error> {
         create(parent, name, Language::JavaScript, Template::Full)
     }
 
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let (folders, mut found): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+        found.extend(folders.iter().flat_map(|folder| files(folder)));
+        found
+    }
+
     #[test]
-    fn every_template_is_complete() {
-        for template in [
-            Template::Http,
-            Template::Subscriber,
-            Template::Workflow,
-            Template::Full,
-        ] {
-            let parent = tempfile::tempdir().unwrap();
-            let folder = create(parent.path(), "shop", Language::JavaScript, template).unwrap();
-            for part in template.parts() {
-                assert!(folder.join(format!("src/{part}.ts")).is_file());
+    fn every_template_of_every_language_is_complete() {
+        for language in Language::ALL {
+            if check_language(language).is_err() {
+                continue;
             }
-            for (_, file) in COMMON {
-                let text = fs::read_to_string(folder.join(file)).unwrap();
-                assert!(!text.is_empty() && !text.contains("{{"), "{file}: {text}");
+            for template in ALL {
+                let parent = tempfile::tempdir().unwrap();
+                let folder = create(parent.path(), "tea-shop", language, template).unwrap();
+                let made = files(&folder);
+                for needed in [
+                    "app.yaml",
+                    "README.md",
+                    "AGENTS.md",
+                    ".gitignore",
+                    language.manifest(),
+                ] {
+                    assert!(made.contains(&folder.join(needed)), "{language}: {needed}");
+                }
+                for file in made {
+                    let text = fs::read_to_string(&file).unwrap();
+                    assert!(!text.contains("{{"), "{}: {text}", file.display());
+                }
+                let app = fs::read_to_string(folder.join("app.yaml")).unwrap();
+                assert!(app.contains("name: tea-shop"), "{app}");
+                assert_eq!(
+                    fs::read_dir(parent.path()).unwrap().count(),
+                    1,
+                    "nothing besides"
+                );
             }
-            assert!(
-                fs::read_to_string(folder.join("app.yaml"))
-                    .unwrap()
-                    .contains("name: shop")
-            );
-            assert_eq!(
-                fs::read_dir(parent.path()).unwrap().count(),
-                1,
-                "nothing besides"
-            );
         }
+    }
+
+    #[test]
+    fn names_lines_and_snippets_of_parts_are_filled_in() {
+        let parts = ["visits", "greetings"];
+        let root = folder_of(Language::JavaScript);
+        let filled = fill(
+            "use {{part}};\n{{name}} {{name_}}\n{{try.sh}}",
+            "a-b",
+            &root,
+            &parts,
+        );
+        let (head, commands) = filled.split_at("use visits;\nuse greetings;\na-b a_b\n".len());
+        assert_eq!(head, "use visits;\nuse greetings;\na-b a_b\n");
+        assert!(
+            commands.contains("/visits") && commands.contains("/greetings"),
+            "{commands}"
+        );
     }
 
     #[test]
@@ -208,7 +278,7 @@ mod tests {
     #[test]
     fn a_name_must_be_an_app_id() {
         let parent = tempfile::tempdir().unwrap();
-        for name in ["", "Shop", "a b", "../up", "-x", "x-", "a/b"] {
+        for name in ["", "Shop", "a b", "../up", "-x", "x-", "a/b", "3d"] {
             assert!(create_in(parent.path(), name).is_err(), "{name}");
         }
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);

@@ -17,10 +17,13 @@ pub enum Language {
     Rust,
     /// Python: `pyproject.toml`.
     Python,
+    /// C: `berth.toml`.
+    C,
 }
 
 impl Language {
-    const ALL: [Self; 3] = [Self::JavaScript, Self::Rust, Self::Python];
+    /// Every one of them.
+    pub(crate) const ALL: [Self; 4] = [Self::JavaScript, Self::Rust, Self::Python, Self::C];
 
     /// The file that describes a project.
     #[must_use]
@@ -29,6 +32,17 @@ impl Language {
             Self::JavaScript => "package.json",
             Self::Rust => "Cargo.toml",
             Self::Python => "pyproject.toml",
+            Self::C => "berth.toml",
+        }
+    }
+
+    /// What `--lang` and the folder of its templates call it.
+    pub(crate) fn short_name(self) -> &'static str {
+        match self {
+            Self::JavaScript => "ts",
+            Self::Rust => "rust",
+            Self::Python => "python",
+            Self::C => "c",
         }
     }
 }
@@ -39,12 +53,13 @@ impl fmt::Display for Language {
             Self::JavaScript => "JavaScript",
             Self::Rust => "Rust",
             Self::Python => "Python",
+            Self::C => "C",
         })
     }
 }
 
 /// What a manifest says of the guest: `"berth": {...}` in package.json, `[package.metadata.berth]` in Cargo.toml,
-/// `[tool.berth]` in pyproject.toml.
+/// `[tool.berth]` in pyproject.toml, the whole of berth.toml.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -54,6 +69,8 @@ pub struct Settings {
     pub output: Option<PathBuf>,
     /// The WIT world, of Python.
     pub world: Option<String>,
+    /// What the guest offers, of C.
+    pub offers: Option<Vec<String>>,
 }
 
 /// A folder that holds a guest's source.
@@ -125,7 +142,7 @@ fn detect(folder: &Path) -> Result<Language, Error> {
         [language] => Ok(*language),
         [] => Err(Error::wrong(
             format!("no project in {}", folder.display()),
-            "a project has a package.json (JavaScript, TypeScript), a Cargo.toml (Rust) or a pyproject.toml (Python)",
+            "a project has a package.json (JavaScript, TypeScript), a Cargo.toml (Rust), a pyproject.toml (Python) or a berth.toml (C)",
         )),
         [first, second, ..] => Err(Error::wrong(
             format!(
@@ -134,7 +151,7 @@ fn detect(folder: &Path) -> Result<Language, Error> {
                 first.manifest(),
                 second.manifest()
             ),
-            "say which it is: --lang js|rust|python",
+            "say which it is: --lang js|rust|python|c",
         )),
     }
 }
@@ -155,11 +172,14 @@ fn manifest(folder: &Path, language: Language) -> Result<(String, Settings), Err
         Language::Python => toml::from_str(&text)
             .map_err(Into::into)
             .and_then(pyproject_toml),
+        Language::C => toml::from_str(&text)
+            .map_err(Into::into)
+            .and_then(berth_toml),
     };
     let (name, settings) = read.map_err(|error: anyhow::Error| {
         Error::wrong(
             format!("{}: {error:#}", path.display()),
-            "the settings of berth are `entry`, `output` and `world`",
+            "the settings of berth are `entry`, `output`, `world` and `offers`",
         )
     })?;
     let of_folder = || {
@@ -201,6 +221,15 @@ fn pyproject_toml(manifest: toml::Table) -> anyhow::Result<(Option<String>, Sett
         .and_then(|project| project.get("name")?.as_str());
     let settings = manifest.get("tool").and_then(|tool| tool.get("berth"));
     Ok((name.map(str::to_owned), settings_of(settings)?))
+}
+
+fn berth_toml(mut manifest: toml::Table) -> anyhow::Result<(Option<String>, Settings)> {
+    let name = manifest.remove("name");
+    let name = name
+        .as_ref()
+        .and_then(toml::Value::as_str)
+        .map(str::to_owned);
+    Ok((name, manifest.try_into()?))
 }
 
 fn settings_of(table: Option<&toml::Value>) -> anyhow::Result<Settings> {
@@ -246,6 +275,7 @@ mod tests {
                 "[project]\nname = 'a'\n[tool.berth]\noutput = 'b.wasm'\n",
                 "b.wasm",
             ),
+            ("berth.toml", "name = 'c'\noffers = ['http']\n", "c.wasm"),
         ];
         for (manifest, content, output) in cases {
             let (_folder, project) = open(&[(manifest, content)]);

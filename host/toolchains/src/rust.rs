@@ -1,6 +1,6 @@
 //! Rust: cargo, for `wasm32-wasip2`.
 
-use crate::{Built, Error, carried, project::Project, tool};
+use crate::{Built, Error, WORK, carried, project::Project, tool};
 use anyhow::Context;
 use serde_json::Value;
 use std::{
@@ -12,6 +12,8 @@ use std::{
 
 const TARGET: &str = "wasm32-wasip2";
 const SCRIPT: &str = "scripts/guest-toolchain.sh";
+/// Where the SDK lies in the binary, and below the folder `.berth` of a project.
+const SDK: &str = "wit/sdk/rust";
 
 /// Builds the package. Cargo itself knows what has changed.
 pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
@@ -21,6 +23,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
             "install Rust, such as by https://rustup.rs",
         ));
     }
+    bring_sdk(project)?;
     let mut cargo = Command::new(cargo(&project.tools, say)?);
     cargo
         .current_dir(&project.folder)
@@ -53,6 +56,15 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
         warnings: Vec::new(),
         offers: Vec::new(),
     })
+}
+
+/// A project of `berth new` depends on the SDK by its path in the project's folder `.berth`.
+fn bring_sdk(project: &Project) -> Result<(), Error> {
+    let manifest = fs::read_to_string(project.folder.join("Cargo.toml"))?;
+    if manifest.contains(&format!("{WORK}/{SDK}")) {
+        carried::unpack_sdk(SDK, &project.folder.join(WORK))?;
+    }
+    Ok(())
 }
 
 /// A component that cargo reports, and whether it was there before.

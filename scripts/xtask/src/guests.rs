@@ -67,6 +67,7 @@ const REGISTRY: &str = "berth:workflow/registry@0.1.0";
 
 const SHOP: &str = "guest-examples/shop";
 const TESTS: &str = "tests/guests";
+const SDK_RUST: &str = "tests/guests/sdk-rust";
 
 const fn shop(name: &'static str, exports: &'static [&'static str]) -> Guest {
     let recipe = Recipe::Rust { workspace: SHOP };
@@ -124,6 +125,14 @@ const SHOP_TYPESCRIPT: Recipe = Recipe::Project {
     folder: "guest-examples/shop-typescript",
     output: Some("guest-examples/shop-typescript/apps"),
 };
+const SHOP_PYTHON: Recipe = Recipe::Project {
+    folder: "guest-examples/shop-python",
+    output: Some("guest-examples/shop-python/apps"),
+};
+const SHOP_C: Recipe = Recipe::Project {
+    folder: "guest-examples/shop-c",
+    output: Some("guest-examples/shop-c/apps"),
+};
 const PYTHON: Recipe = Recipe::Python {
     folder: "tests/guests/contract/python",
 };
@@ -132,7 +141,7 @@ const TABLE: Recipe = Recipe::Wat {
 };
 
 const GUESTS: &[Guest] = &[
-    shop("order-service", &[HTTP]),
+    shop("order-service", &[HTTP, SUBSCRIBER, SUBSCRIPTIONS]),
     shop("inventory-service", &[HTTP]),
     shop("notification-service", &[HTTP, SUBSCRIBER]),
     shop("audit-service", &[HTTP]),
@@ -171,7 +180,20 @@ const GUESTS: &[Guest] = &[
         SDK_TYPESCRIPT,
         &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
     ),
-    test("order-service", SHOP_TYPESCRIPT, &[HTTP_JS, WORKFLOWS]),
+    test(
+        "order-service",
+        SHOP_TYPESCRIPT,
+        &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
+    ),
+    test(
+        "sdk-rust",
+        Recipe::Rust {
+            workspace: SDK_RUST,
+        },
+        &[HTTP],
+    ),
+    test("order-service", SHOP_C, &[HTTP, SUBSCRIBER, WORKFLOWS]),
+    test("order-service", SHOP_PYTHON, &[HTTP, SUBSCRIBER, WORKFLOWS]),
 ];
 
 impl Group {
@@ -218,8 +240,12 @@ impl Guest {
             Recipe::Wat { source } | Recipe::Project { folder: source, .. } => source,
         };
         let mut inputs = vec![source, "wit/berth.wit", "wit/deps"];
-        if matches!(self.recipe, Recipe::Project { .. }) {
-            inputs.push("wit/sdk");
+        match self.recipe {
+            Recipe::Project { .. } => inputs.push("wit/sdk"),
+            Recipe::Rust {
+                workspace: SHOP | SDK_RUST,
+            } => inputs.push("wit/sdk/rust"),
+            _ => {}
         }
         inputs.into_iter().map(repository::path).collect()
     }
@@ -238,7 +264,7 @@ pub fn build(group: Group) -> Result<()> {
             stale.push(guest);
         }
     }
-    for workspace in [SHOP, TESTS] {
+    for workspace in [SHOP, TESTS, SDK_RUST] {
         build_workspace(workspace, &stale)?;
     }
     for guest in stale {

@@ -2,10 +2,13 @@
 
 use crate::{check_repo, command, guests, repository, setup, toolchain::project};
 use anyhow::{Context, Result};
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+const RUST_SDK: &str = "wit/sdk/rust";
 
 /// Steps that are done, with their times.
 #[derive(Default)]
@@ -68,7 +71,13 @@ pub fn run(soak: bool, nextest: &[String]) -> Result<()> {
 
 /// The host's workspace, and those of the guests.
 fn format() -> Result<()> {
-    for workspace in [".", "tests/guests", "guest-examples/shop"] {
+    for workspace in [
+        ".",
+        "tests/guests",
+        "tests/guests/sdk-rust",
+        "guest-examples/shop",
+        RUST_SDK,
+    ] {
         let mut fmt = Command::new("cargo");
         fmt.current_dir(repository::path(workspace))
             .args(["fmt", "--all", "--check"]);
@@ -94,16 +103,57 @@ fn tests(soak: bool, nextest: &[String]) -> Result<()> {
 
 /// What the shop's guests decide, without a host.
 fn shop() -> Result<()> {
-    let mut nextest = Command::new("cargo");
-    nextest
-        .current_dir(repository::path("guest-examples/shop"))
-        .args(["nextest", "run", "--workspace", "--target-dir"])
-        .arg(repository::path("target/guest-build"));
-    command::run(&mut nextest)
+    guest_cargo("guest-examples/shop", &["nextest", "run", "--workspace"])
 }
 
-/// The JavaScript SDK and what is built on it, with a host made of fakes.
+/// The SDKs and what is built on them, without a host.
 fn sdks() -> Result<()> {
+    guest_cargo(
+        RUST_SDK,
+        &["clippy", "--all-targets", "--", "-D", "warnings"],
+    )?;
+    guest_cargo(RUST_SDK, &["test", "--quiet"])?;
+    for project in ["wit/sdk/python", "guest-examples/shop-python"] {
+        python_sdk(project)?;
+    }
+    javascript_sdk()
+}
+
+/// Cargo in a workspace of guests, which share what they compile.
+fn guest_cargo(workspace: &str, arguments: &[&str]) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(repository::path(workspace))
+        .env("CARGO_TARGET_DIR", repository::path("target/guest-build"))
+        .args(arguments);
+    command::run(&mut cargo)
+}
+
+/// The tests of a folder over the Python SDK and its fakes.
+fn python_sdk(project: &str) -> Result<()> {
+    let fakes = repository::path("wit/sdk/python/test");
+    let project = repository::path(project);
+    let paths = env::join_paths([&project, &fakes, &project::python_sdk()?])?;
+    let mut python = Command::new(project::python());
+    python
+        .current_dir(&project)
+        .env("PYTHONPATH", paths)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        // The failures that handlers log are expected.
+        .args([
+            "-m",
+            "unittest",
+            "discover",
+            "--quiet",
+            "--buffer",
+            "--start-directory",
+            "test",
+        ]);
+    command::run(&mut python)
+}
+
+/// With a host made of fakes.
+fn javascript_sdk() -> Result<()> {
     let mut node = Command::new("node");
     node.current_dir(repository::root())
         .env("BERTH_TOOLS", project::tools())

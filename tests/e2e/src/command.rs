@@ -2,11 +2,11 @@
 
 use crate::paths;
 use anyhow::{Context, Result};
-use std::{ffi::OsStr, fmt, path::Path, process::Stdio, time::Duration};
+use std::{env, ffi::OsStr, fmt, path::Path, process::Stdio, time::Duration};
 use tokio::process::Command;
 
-/// Longer than any command takes; one that hangs fails its test.
-const BOUND: Duration = Duration::from_secs(180);
+/// Longer than any command takes, a first build of a project included; one that hangs fails its test.
+const BOUND: Duration = Duration::from_secs(400);
 
 /// `berth <arguments>`, in the root of the repository.
 ///
@@ -26,6 +26,23 @@ pub(crate) fn berth_in<I: AsRef<OsStr>>(
         .args(["netns", "exec", namespace])
         .arg(paths::binary()?);
     prepared(command, arguments)
+}
+
+/// A line that somebody types in a folder, with the binary on the path.
+///
+/// # Errors
+/// There is no binary.
+pub fn shell(line: &str, folder: &Path) -> Result<Berth> {
+    let binary = paths::binary()?;
+    let mut path = binary
+        .parent()
+        .unwrap_or(Path::new("/"))
+        .as_os_str()
+        .to_owned();
+    path.push(":");
+    path.push(env::var_os("PATH").unwrap_or_default());
+    let command = prepared(Command::new("bash"), ["-c", line])?;
+    Ok(command.env("PATH", path).current_dir(folder))
 }
 
 fn prepared<I: AsRef<OsStr>>(
@@ -59,7 +76,7 @@ impl Berth {
 
     /// An environment variable.
     #[must_use]
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(name, value);
         self
     }

@@ -25,7 +25,7 @@ mod shop;
 mod wire;
 
 pub use client::{Answer, Client};
-pub use command::{Berth, Finished, berth};
+pub use command::{Berth, Finished, berth, shell};
 pub use eventually::{eventually, timely};
 pub use folder::Folder;
 pub use frail::{Fault, Frail};

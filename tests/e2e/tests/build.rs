@@ -90,6 +90,43 @@ async fn what_is_wrong_is_said_with_its_place() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_in_python_is_said_with_its_place() -> Result<()> {
+    let handler =
+        "from dapr.ext.grpc import App\napp = App()\n@app.method('x')\ndef x(request): ...\n";
+    let cases = [
+        ("def f(:\n".to_owned(), "app.py, line 1"),
+        (
+            "import nothing_of_the_kind\n".to_owned(),
+            "app.py:1: ModuleNotFoundError",
+        ),
+        ("import dapr.clients\n".to_owned(), "offers nothing"),
+        (
+            format!(
+                "{handler}from dapr.clients import DaprClient\nDaprClient().get_state('s', 'k')\n"
+            ),
+            "get_state is called while the guest is built",
+        ),
+        (
+            format!("{handler}app.method('x')(print)\n"),
+            "app.py:5: ValueError: x is already registered",
+        ),
+    ];
+    for (program, said) in cases {
+        let project = Folder::new()?;
+        project.write("pyproject.toml", "[project]\nname = \"wrong\"\n")?;
+        project.write("app.py", program)?;
+        let refused = build(&project).await?;
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(
+            refused.stderr.contains(said),
+            "`{said}` is not in: {refused}"
+        );
+        assert!(!project.path().join("wrong.wasm").exists(), "half a guest");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_without_a_project_is_refused() -> Result<()> {
     let project = Folder::new()?;
     let refused = build(&project).await?;
@@ -120,88 +157,29 @@ async fn what_a_program_cannot_do_at_its_start_is_a_warning() -> Result<()> {
     Ok(())
 }
 
-/// A new project of a template, built without a warning.
-async fn new(template: &str) -> Result<Folder> {
-    let parent = Folder::new()?;
-    let command = berth([
-        "new",
-        "harbour",
-        "--lang",
-        "ts",
-        "--template",
-        template,
-        "--dir",
-    ])?;
-    let made = command.arg(parent.path()).run().await?;
-    assert_eq!(made.code, Some(0), "{made}");
-    let tools = repository().join("target/tools/berth");
-    let command = berth(["build"])?.arg(parent.path().join("harbour"));
-    let built = command.arg("--tools-dir").arg(&tools).run().await?;
-    assert_eq!(built.code, Some(0), "{built}");
-    assert!(!built.stderr.contains("warning"), "{built}");
-    Ok(parent)
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_project_builds_runs_and_does_what_its_readme_says() -> Result<()> {
-    let parent = new("full").await?;
-    let project = parent.path().join("harbour");
-    let checked = berth(["check"])?.arg(&project).run().await?;
-    assert_eq!(checked.code, Some(0), "{checked}");
-    let host = Host::run(project).await?;
-    let client = host.client();
-    let nothing = serde_json::json!({});
-    assert_eq!(client.post("/visits", &nothing).await?.json()["visits"], 1);
-    assert_eq!(client.post("/visits", &nothing).await?.json()["visits"], 2);
-    assert_eq!(client.get("/visits").await?.json()["visits"], 2);
-
-    assert_eq!(client.get("/messages/1").await?.status, 404);
-    let publish = [
-        "publish",
-        "-i",
-        "harbour",
-        "-p",
-        "pubsub",
-        "-t",
-        "messages",
-        "-d",
-        r#"{"id": "1"}"#,
-    ];
-    let published = host.berth(publish)?.run().await?;
-    assert_eq!(published.code, Some(0), "{published}");
-    client
-        .get_until("/messages/1", |answer| answer.status == 200)
-        .await?;
-
-    let greeted = client
-        .post("/greetings", &serde_json::json!({ "name": "Ada" }))
-        .await?
-        .json();
-    let path = format!("/greetings/{}", greeted["id"].as_str().unwrap_or_default());
-    let hi = serde_json::json!({ "text": "hi" });
-    assert_eq!(
-        client.post(&format!("{path}/answer"), &hi).await?.status,
-        200
+async fn a_program_in_c_that_is_wrong_or_has_no_compiler_is_told_so() -> Result<()> {
+    let project = Folder::new()?;
+    project.write("berth.toml", "name = \"wrong\"\noffers = [\"http\"]\n")?;
+    let empty = build(&project).await?;
+    assert!(empty.stderr.contains("no C files in"), "{empty}");
+    project.write("src/app.c", "#include \"berth.h\"\nint x = ;\n")?;
+    let refused = build(&project).await?;
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.stderr.contains("src/app.c:2:"), "{refused}");
+    let command = berth(["build"])?
+        .arg(project.path())
+        .env("PATH", "/nowhere");
+    let missing = command.run().await?;
+    assert_eq!(missing.code, Some(2), "{missing}");
+    assert!(
+        missing.stderr.contains("no `clang` on the PATH"),
+        "{missing}"
     );
-    let ended = client
-        .get_until(&path, |answer| answer.json()["state"] == "COMPLETED")
-        .await?;
-    assert_eq!(ended.json()["output"]["said"], "Thank you for \"hi\"");
-
-    let again = berth(["new", "harbour", "--lang", "ts", "--dir"])?
-        .arg(parent.path())
-        .run()
-        .await?;
-    assert_eq!(again.code, Some(2), "{again}");
-    assert!(again.stderr.contains("is not empty"), "{again}");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_template_builds() -> Result<()> {
-    for template in ["http", "subscriber", "workflow"] {
-        let parent = new(template).await?;
-        assert!(parent.path().join("harbour/harbour.wasm").is_file());
-    }
+    assert!(
+        missing.stderr.contains("wasi-libc"),
+        "what to install: {missing}"
+    );
+    assert!(!project.path().join("wrong.wasm").exists(), "half a guest");
     Ok(())
 }

@@ -5,80 +5,53 @@
 
 mod cloud_event;
 
+use berth_sdk::{
+    Kind,
+    http::{HeaderName, IntoResponse, Json, Request, RequestExt, Response, Router},
+    state::{Store, Write},
+};
 use cloud_event::{CloudEvent, Entry};
-use serde_json::json;
-use shop_kit::{Documents, Failure, Reply, Request, if_absent, serve, state::Page, won};
-use wit::exports::wasi::http::incoming_handler::{Guest, IncomingRequest, ResponseOutparam};
+use serde_json::{Value, json};
+use shop_kit::{Failure, STORE, body};
 
 /// Most entries in one answer.
 const PAGE_MAX: u32 = 1_000;
 
-mod wit {
-    wit_bindgen::generate!({
-        path: "../../../wit",
-        inline: "
-            package shop:audit-service;
+berth_sdk::guest! { http: routes }
 
-            world audit-service {
-                import berth:state/store@0.1.0;
-                export wasi:http/incoming-handler@0.2.12;
-            }
-        ",
-        world: "shop:audit-service/audit-service",
-        with: {
-            "wasi:http/types@0.2.12": shop_kit::wit::wasi::http::types,
-            "berth:state/store@0.1.0": shop_kit::wit::berth::state::store,
-        },
-        generate_all,
-    });
-}
-
-struct AuditService;
-wit::export!(AuditService with_types_in wit);
-
-impl Guest for AuditService {
-    fn handle(request: IncomingRequest, response: ResponseOutparam) {
-        serve(request, response, |request| {
-            match (request.verb(), request.path().as_slice()) {
-                ("POST", ["dead-letters"]) => keep(request),
-                ("GET", ["audit"]) => list(request),
-                _ => Err(request.unmatched()),
-            }
-        })
-    }
+fn routes() -> Router {
+    Router::new()
+        .post("/dead-letters", keep)
+        .get("/audit", list)
 }
 
 /// Keeps a dead letter, once. The answer tells the host what to do with the message.
-fn keep(request: &Request) -> Result<Reply, Failure> {
-    let Ok(event) = serde_json::from_value::<CloudEvent>(request.json()?) else {
-        return Ok(Reply::json(200, &json!({ "status": "DROP" })));
+fn keep(request: Request) -> Result<Json<Value>, Failure> {
+    let Ok(event) = serde_json::from_value::<CloudEvent>(body(&request)?) else {
+        return Ok(Json(json!({ "status": "DROP" })));
     };
     let entry = Entry::from(event);
-    // One that is there already has come before.
-    won(Documents::open("statestore")?.save(&entry.key(), &entry, if_absent()))?;
-    Ok(Reply::json(200, &json!({ "status": "SUCCESS" })))
+    match Store::open(STORE)?.write(&entry.key(), &entry, Write::new().if_absent()) {
+        // One that is there already has come before.
+        Err(error) if error.kind() != Kind::Conflict => Err(error.into()),
+        _ => Ok(Json(json!({ "status": "SUCCESS" }))),
+    }
 }
 
 /// Lists what was kept. A longer list continues with `?after=` and what the header `next` said.
-fn list(request: &Request) -> Result<Reply, Failure> {
-    let documents = Documents::open("statestore")?;
-    let page = Page {
-        limit: PAGE_MAX,
-        token: request.query("after").map(str::to_owned),
-    };
-    let keys = documents
-        .store()
-        .list_keys(cloud_event::KEY_PREFIX, &page)?;
-    let mut entries: Vec<Entry> = documents
-        .find_all(&keys.keys)?
+fn list(request: Request) -> Result<Response, Failure> {
+    let store = Store::open(STORE)?;
+    let (keys, next) =
+        store.keys_page(cloud_event::KEY_PREFIX, PAGE_MAX, request.query("after"))?;
+    let found = store.get_many::<Entry>(&keys)?;
+    let mut entries: Vec<_> = found
         .into_iter()
         .flatten()
         .map(|entry| entry.value)
         .collect();
     entries.sort_by(|one, other| one.time.cmp(&other.time));
-    let reply = Reply::json(200, &entries);
-    Ok(match keys.next {
-        Some(next) => reply.with_header("next", next),
-        None => reply,
+    Ok(match next {
+        Some(next) => ([(HeaderName::from_static("next"), next)], Json(entries)).into_response(),
+        None => Json(entries).into_response(),
     })
 }

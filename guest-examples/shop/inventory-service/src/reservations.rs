@@ -8,68 +8,79 @@ use crate::{
     reservation::{self, Item, Reservation, Status},
     stock::{self, Stock},
 };
-use shop_kit::{
-    Document, Documents, Failure, Field, Reply, Request, attempts, if_absent, if_unchanged,
-    state::Operation, won,
+use berth_sdk::{
+    Kind,
+    http::{Json, Request},
+    state::{Entry, Step, Store, Write, attempts},
 };
+use shop_kit::{Failure, Field, STORE, body};
 
 /// Sets the items of an order aside, all of them or none.
-pub fn reserve(request: &Request) -> Result<Reply, Failure> {
-    let asked = Reservation::read(&request.json()?)?;
+pub fn reserve(request: Request) -> Result<Json<Reservation>, Failure> {
+    let asked = Reservation::read(&body(&request)?)?;
     let key = reservation::key(&asked.order_id);
-    let documents = Documents::open("statestore")?;
+    let store = Store::open(STORE)?;
     for _ in attempts() {
         // The stock is read before the reservation: in the other order, the same request running at the same time
         // could take the last items in between, and its own order would look out of stock.
-        let stocks = find_stocks(&documents, &asked.items)?;
-        if let Some(held) = documents.find::<Reservation>(&key)? {
-            held.value.covers(&asked)?;
-            return Ok(Reply::json(200, &held.value));
+        let stocks = find_stocks(&store, &asked.items)?;
+        if let Some(held) = store.get::<Reservation>(&key)? {
+            held.covers(&asked)?;
+            return Ok(Json(held));
         }
-        let mut changes = change_stocks(stocks, Stock::take)?;
-        changes.push(Documents::change(&key, &asked, if_absent()));
-        if won(documents.save_together(&changes))? {
-            return Ok(Reply::json(200, &asked));
+        let mut steps = change_stocks(stocks, Stock::take)?;
+        steps.push(Step::set(&key, &asked, Write::new().if_absent())?);
+        if together(&store, steps)? {
+            return Ok(Json(asked));
         }
     }
     Err(busy())
 }
 
 /// Puts the items of an order back, if they were set aside.
-pub fn release(request: &Request) -> Result<Reply, Failure> {
-    let order_id = Field::body(&request.json()?).get("orderId").id()?;
+pub fn release(request: Request) -> Result<Json<Reservation>, Failure> {
+    let order_id = Field::body(&body(&request)?).get("orderId").id()?;
     let key = reservation::key(&order_id);
-    let documents = Documents::open("statestore")?;
+    let store = Store::open(STORE)?;
     for _ in attempts() {
-        let (held, options) = match documents.find::<Reservation>(&key)? {
-            Some(held) => (held.value, if_unchanged(held.etag)),
-            None => (Reservation::nothing(&order_id), if_absent()),
+        let (held, how) = match store.entry::<Reservation>(&key)? {
+            Some(held) => (held.value, Write::new().if_etag(held.etag)),
+            None => (Reservation::nothing(&order_id), Write::new().if_absent()),
         };
         if held.status == Status::Released {
-            return Ok(Reply::json(200, &held));
+            return Ok(Json(held));
         }
-        let stocks = find_stocks(&documents, &held.items)?;
+        let stocks = find_stocks(&store, &held.items)?;
         let released = held.released();
-        let mut changes = change_stocks(stocks, |stock, qty| Ok(stock.put_back(qty)))?;
-        changes.push(Documents::change(&key, &released, options));
-        if won(documents.save_together(&changes))? {
-            return Ok(Reply::json(200, &released));
+        let mut steps = change_stocks(stocks, |stock, qty| Ok(stock.put_back(qty)))?;
+        steps.push(Step::set(&key, &released, how)?);
+        if together(&store, steps)? {
+            return Ok(Json(released));
         }
     }
     Err(busy())
+}
+
+/// Whether all of it happened: a conflict is an answer here, not a failure.
+fn together(store: &Store, steps: Vec<Step>) -> Result<bool, Failure> {
+    match store.transact(steps) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == Kind::Conflict => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The stock of one SKU as it is stored, and how many an order has of it.
 struct Affected {
     sku: String,
     qty: u64,
-    stored: Option<Document<Stock>>,
+    stored: Option<Entry<Stock>>,
 }
 
-fn find_stocks(documents: &Documents, items: &[Item]) -> Result<Vec<Affected>, Failure> {
+fn find_stocks(store: &Store, items: &[Item]) -> Result<Vec<Affected>, Failure> {
     let totals = stock::totals(items);
     let keys: Vec<String> = totals.keys().map(|sku| stock::key(sku)).collect();
-    let stored = documents.find_all(&keys)?;
+    let stored = store.get_many(&keys)?;
     let affected = totals.into_iter().zip(stored);
     Ok(affected
         .map(|((sku, qty), stored)| Affected {
@@ -85,14 +96,14 @@ fn find_stocks(documents: &Documents, items: &[Item]) -> Result<Vec<Affected>, F
 fn change_stocks(
     affected: Vec<Affected>,
     change: impl Fn(Stock, u64) -> Result<Stock, Failure>,
-) -> Result<Vec<Operation>, Failure> {
+) -> Result<Vec<Step>, Failure> {
     let write = |Affected { sku, qty, stored }| {
         let key = stock::key(&sku);
-        let (stock, options) = match stored {
-            Some(stored) => (stored.value, if_unchanged(stored.etag)),
-            None => (Stock { sku, qty: 0 }, if_absent()),
+        let (stock, how) = match stored {
+            Some(stored) => (stored.value, Write::new().if_etag(stored.etag)),
+            None => (Stock { sku, qty: 0 }, Write::new().if_absent()),
         };
-        Ok(Documents::change(&key, &change(stock, qty)?, options))
+        Ok(Step::set(&key, &change(stock, qty)?, how)?)
     };
     affected.into_iter().map(write).collect()
 }

@@ -1,6 +1,9 @@
 //! What a caller is told when something went wrong.
 
-use crate::wit::berth::state::store::Error as StateError;
+use berth_sdk::{
+    Error, Kind,
+    http::{HeaderValue, IntoResponse, Json, Response, StatusCode, header},
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::fmt;
@@ -82,18 +85,33 @@ impl Serialize for Failure {
     }
 }
 
-impl From<StateError> for Failure {
-    fn from(error: StateError) -> Self {
-        match error {
-            StateError::Conflict(message) => Self::conflict(message),
-            StateError::Invalid(message) => Self::new(400, "invalid", message),
-            StateError::TooLarge(message) => Self::new(413, "too-large", message),
-            StateError::Unavailable(message) => Self::unavailable(message),
-            StateError::Timeout(message) => Self::new(504, "timeout", message),
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status);
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if status.is_server_error() {
+            eprintln!("{self}");
+        }
+        let mut response = (status, Json(self)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let soon = HeaderValue::from_static("1");
+            response.headers_mut().insert(header::RETRY_AFTER, soon);
+        }
+        response
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let message = error.message();
+        match error.kind() {
+            Kind::Conflict | Kind::Exists | Kind::NotAllowed => Self::conflict(message),
+            Kind::Invalid => Self::new(400, "invalid", message),
+            Kind::TooLarge => Self::new(413, "too-large", message),
+            Kind::Unavailable => Self::unavailable(message),
+            Kind::Timeout => Self::new(504, "timeout", message),
             // The operator's to mend, not the caller's: a store that is missing, or that this app must not use.
-            StateError::NotFound(message)
-            | StateError::Denied(message)
-            | StateError::Other(message) => Self::new(500, "state", message),
+            kind => Self::new(500, kind.as_str(), message),
         }
     }
 }
@@ -113,10 +131,10 @@ mod tests {
 
     #[test]
     fn what_may_be_tried_again_is_told_apart() {
-        let status = |error: StateError| Failure::from(error).status;
-        assert_eq!(status(StateError::Conflict(String::new())), 409);
-        assert_eq!(status(StateError::Unavailable(String::new())), 503);
-        assert_eq!(status(StateError::Timeout(String::new())), 504);
-        assert_eq!(status(StateError::NotFound(String::new())), 500);
+        let status = |kind| Failure::from(Error::new(kind, "")).status;
+        assert_eq!(status(Kind::Conflict), 409);
+        assert_eq!(status(Kind::Unavailable), 503);
+        assert_eq!(status(Kind::Timeout), 504);
+        assert_eq!(status(Kind::NotFound), 500);
     }
 }

@@ -1,22 +1,26 @@
 //! What the steps do to the world. An activity runs at least once: each is harmless when it is repeated, since the others
 //! know it by the order's ID, and the ledger by the idempotency key.
 
-use crate::{
-    ledger,
-    wit::{
-        berth::{
-            invocation::invoker::{self, Request},
-            pubsub::publisher::{self, Message, PublishOptions},
-            workflow::types::Failure as Failed,
-        },
-        exports::berth::workflow::activities::Task,
-    },
+use crate::ledger;
+use berth_sdk::{
+    invoke::Call,
+    pubsub::Publish,
+    workflow::{Activity, Failure as Failed, Task},
 };
 use serde_json::{Value, json};
 use shop_kit::{Failure, Order, Status};
+use std::time::Duration;
 
-/// Their names.
-pub const NAMES: [&str; 5] = ["reserve", "release", "pay", "refund", "fulfil"];
+/// Sets the items aside.
+pub const RESERVE: Activity<Order, ()> = Activity::named("reserve");
+/// Puts them back.
+pub const RELEASE: Activity<Order, ()> = Activity::named("release");
+/// Takes the money.
+pub const PAY: Activity<Order, ()> = Activity::named("pay");
+/// Gives it back.
+pub const REFUND: Activity<Order, ()> = Activity::named("refund");
+/// Sends the goods.
+pub const FULFIL: Activity<Order, ()> = Activity::named("fulfil");
 
 /// The customer whose card is always refused.
 const BROKE: &str = "broke";
@@ -24,56 +28,72 @@ const BROKE: &str = "broke";
 /// The customer who has moved, so that nothing can be sent.
 const MOVED: &str = "moved";
 
-/// Runs one attempt.
-///
-/// # Errors
-/// Why it failed; what another attempt cannot cure says so.
-pub fn run(task: &Task, name: &str, order: &Order) -> Result<(), Failed> {
-    let done = match name {
-        "reserve" => ask_inventory("reserve", order),
-        "release" => ask_inventory("release", order),
-        "pay" => pay(order),
-        "refund" => Ok(()),
-        "fulfil" => fulfil(order),
-        _ => Err(Failure::not_found(format!("there is no activity {name}"))),
-    };
-    done.map_err(failed)?;
-    ledger::note(&order.order_id, name, &task.idempotency_key).map_err(failed)
+/// Leaves the activity time to end within the limit of its app.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+pub fn reserve(task: &Task, order: Order) -> Result<(), Failed> {
+    noted(task, &order, "reserve", ask_inventory("reserve", &order))
 }
 
-fn ask_inventory(method: &str, order: &Order) -> Result<(), Failure> {
-    let body = json!({ "orderId": order.order_id, "items": order.items });
-    let request = Request {
-        method: method.to_owned(),
-        verb: "POST".to_owned(),
-        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        query: None,
-        body: body.to_string().into_bytes(),
-        timeout_ms: Some(3_000),
-        metadata: Vec::new(),
-    };
-    let answer = invoker::invoke("inventory-service", &request)
-        .map_err(|error| Failure::unavailable(format!("inventory-service: {error:?}")))?;
-    match answer.status {
-        200 => Ok(()),
-        status => Err(Failure::passed_on(status, &answer.body)),
-    }
+pub fn release(task: &Task, order: Order) -> Result<(), Failed> {
+    noted(task, &order, "release", ask_inventory("release", &order))
 }
 
 /// A real shop would charge a card here, and give the idempotency key to whoever does it.
-fn pay(order: &Order) -> Result<(), Failure> {
-    match order.customer_id.as_str() {
+pub fn pay(task: &Task, order: Order) -> Result<(), Failed> {
+    let paid = match order.customer_id.as_str() {
         BROKE => Err(Failure::new(
             402,
             "payment-refused",
             format!("{} cents are more than there is", order.total_cents),
         )),
         _ => Ok(()),
-    }
+    };
+    noted(task, &order, "pay", paid)
+}
+
+pub fn refund(task: &Task, order: Order) -> Result<(), Failed> {
+    noted(task, &order, "refund", Ok(()))
 }
 
 /// Tells everybody on the topic `orders`.
-fn fulfil(order: &Order) -> Result<(), Failure> {
+pub fn fulfil(task: &Task, order: Order) -> Result<(), Failed> {
+    noted(task, &order, "fulfil", announce(&order))
+}
+
+/// Notes an effect in the ledger once it has happened. What the world refuses it will refuse again; everything else may
+/// pass.
+fn noted(
+    task: &Task,
+    order: &Order,
+    effect: &str,
+    done: Result<(), Failure>,
+) -> Result<(), Failed> {
+    let noted = done.and_then(|()| ledger::note(&order.order_id, effect, &task.idempotency_key));
+    noted.map_err(|failure| {
+        let told = serde_json::to_value(&failure).unwrap_or_default();
+        let message = told.get("message").and_then(Value::as_str);
+        let failed = Failed::new(failure.code(), message.unwrap_or_default());
+        match failure.status() {
+            400..500 => failed.last(),
+            _ => failed,
+        }
+    })
+}
+
+fn ask_inventory(method: &str, order: &Order) -> Result<(), Failure> {
+    let call = Call::post("inventory-service", method)
+        .json(&json!({ "orderId": order.order_id, "items": order.items }))?
+        .timeout(TIMEOUT);
+    let unreachable = |error| Failure::unavailable(format!("inventory-service: {error}"));
+    let answer = call.send().map_err(unreachable)?;
+    match answer.status().as_u16() {
+        200 => Ok(()),
+        status => Err(Failure::passed_on(status, answer.body())),
+    }
+}
+
+fn announce(order: &Order) -> Result<(), Failure> {
     if order.customer_id == MOVED {
         let message = "nobody knows where to send it";
         return Err(Failure::new(410, "no-address", message));
@@ -82,30 +102,8 @@ fn fulfil(order: &Order) -> Result<(), Failure> {
         status: Status::Confirmed,
         ..order.clone()
     };
-    let message = Message {
-        data: serde_json::to_vec(&confirmed).expect("an order is representable as JSON"),
-        content_type: Some("application/json".to_owned()),
-    };
-    let options = PublishOptions {
-        raw: false,
-        ttl_seconds: None,
-        partition_key: None,
-        metadata: vec![(
-            "cloudevent.id".to_owned(),
-            format!("order-{}", order.order_id),
-        )],
-    };
-    publisher::publish("pubsub", "orders", &message, &options)
-        .map_err(|error| Failure::unavailable(format!("the order is not announced: {error:?}")))
-}
-
-/// What the world refuses it will refuse again; everything else may pass.
-fn failed(failure: Failure) -> Failed {
-    let told = serde_json::to_value(&failure).unwrap_or_default();
-    let message = told.get("message").and_then(Value::as_str);
-    Failed {
-        kind: failure.code().to_owned(),
-        message: message.unwrap_or_default().to_owned(),
-        non_retryable: (400..500).contains(&failure.status()),
-    }
+    let published = Publish::to("pubsub", "orders")
+        .id(format!("order-{}", order.order_id))
+        .json(&confirmed);
+    published.map_err(|error| Failure::unavailable(format!("the order is not announced: {error}")))
 }

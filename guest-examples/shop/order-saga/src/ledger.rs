@@ -1,7 +1,8 @@
 //! What was done in the world for an order: each effect once, however often its activity ran.
 
+use berth_sdk::state::Store;
 use serde::{Deserialize, Serialize};
-use shop_kit::{Documents, Failure, attempts, if_absent, if_unchanged, won};
+use shop_kit::{Failure, STORE};
 
 /// The effects of one order, in the order in which they first happened.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -36,27 +37,18 @@ impl Ledger {
 
 /// Notes that an activity has had its effect.
 pub fn note(order_id: &str, effect: &str, idempotency_key: &str) -> Result<(), Failure> {
-    let documents = Documents::open("statestore")?;
-    let key = key(order_id);
-    for _ in attempts() {
-        let (mut ledger, options) = match documents.find::<Ledger>(&key)? {
-            Some(stored) => (stored.value, if_unchanged(stored.etag)),
-            None => (Ledger::default(), if_absent()),
-        };
+    let add = |ledger: Option<Ledger>| {
+        let mut ledger = ledger.unwrap_or_default();
         ledger.add(effect, idempotency_key);
-        if won(documents.save(&key, &ledger, options))? {
-            return Ok(());
-        }
-    }
-    Err(Failure::unavailable(
-        "the ledger is being written by others",
-    ))
+        ledger
+    };
+    Store::open(STORE)?.update(&key(order_id), add)?;
+    Ok(())
 }
 
 /// What was done for an order.
 pub fn read(order_id: &str) -> Result<Ledger, Failure> {
-    let stored = Documents::open("statestore")?.find::<Ledger>(&key(order_id))?;
-    Ok(stored.map(|stored| stored.value).unwrap_or_default())
+    Ok(Store::open(STORE)?.get(&key(order_id))?.unwrap_or_default())
 }
 
 fn key(order_id: &str) -> String {

@@ -15,97 +15,28 @@ mod ledger;
 mod saga;
 mod sagas;
 
-use shop_kit::serve;
-use wit::{
-    berth::workflow::types::{Failure as Failed, Payload},
-    exports::{
-        berth::workflow::{
-            activities::{Guest as Activities, Task},
-            registry::Guest as Registry,
-            workflows::Guest as Workflows,
-        },
-        wasi::http::incoming_handler::{Guest as Http, IncomingRequest, ResponseOutparam},
-    },
-};
+use berth_sdk::{http::Router, workflow::Workflows};
 
-mod wit {
-    wit_bindgen::generate!({
-        path: "../../../wit",
-        inline: "
-            package shop:order-saga;
-
-            world order-saga {
-                import berth:state/store@0.1.0;
-                import berth:pubsub/publisher@0.1.0;
-                import berth:invocation/invoker@0.1.0;
-                import berth:workflow/client@0.1.0;
-                import berth:workflow/context@0.1.0;
-                export berth:workflow/workflows@0.1.0;
-                export berth:workflow/activities@0.1.0;
-                export berth:workflow/registry@0.1.0;
-                export wasi:http/incoming-handler@0.2.12;
-            }
-        ",
-        world: "shop:order-saga/order-saga",
-        with: {
-            "wasi:http/types@0.2.12": shop_kit::wit::wasi::http::types,
-            "berth:state/store@0.1.0": shop_kit::wit::berth::state::store,
-        },
-        generate_all,
-    });
+berth_sdk::guest! {
+    http: routes,
+    workflows: workflows,
 }
 
-struct OrderSaga;
-wit::export!(OrderSaga with_types_in wit);
-
-impl Registry for OrderSaga {
-    fn workflows() -> Vec<String> {
-        vec![saga::NAME.to_owned()]
-    }
-
-    fn activities() -> Vec<String> {
-        activities::NAMES.map(str::to_owned).to_vec()
-    }
+fn routes() -> Router {
+    Router::new()
+        .post("/sagas", sagas::start)
+        .get("/sagas/{orderId}", sagas::show)
+        .post("/sagas/{orderId}/approve", sagas::approve)
+        .delete("/sagas/{orderId}", sagas::cancel)
+        .get("/sagas/{orderId}/ledger", sagas::ledger)
 }
 
-impl Workflows for OrderSaga {
-    fn run(_name: String, input: Payload) -> Result<Payload, Failed> {
-        saga::run(&from_json(&input)?).map(|done| json(&done))
-    }
-}
-
-impl Activities for OrderSaga {
-    fn run(task: Task, name: String, input: Payload) -> Result<Payload, Failed> {
-        activities::run(&task, &name, &from_json(&input)?).map(|()| json(&()))
-    }
-}
-
-impl Http for OrderSaga {
-    fn handle(request: IncomingRequest, response: ResponseOutparam) {
-        serve(request, response, |request| {
-            match (request.verb(), request.path().as_slice()) {
-                ("POST", ["sagas"]) => sagas::start(request),
-                ("GET", ["sagas", id]) => sagas::show(&request.id("orderId", id)?),
-                ("POST", ["sagas", id, "approve"]) => sagas::approve(&request.id("orderId", id)?),
-                ("DELETE", ["sagas", id]) => sagas::cancel(&request.id("orderId", id)?),
-                ("GET", ["sagas", id, "ledger"]) => sagas::ledger(&request.id("orderId", id)?),
-                _ => Err(request.unmatched()),
-            }
-        })
-    }
-}
-
-fn json(value: &impl serde::Serialize) -> Payload {
-    Payload {
-        data: serde_json::to_vec(value).expect("what the saga sends is representable as JSON"),
-        content_type: Some("application/json".to_owned()),
-    }
-}
-
-fn from_json<T: serde::de::DeserializeOwned>(payload: &Payload) -> Result<T, Failed> {
-    serde_json::from_slice(&payload.data).map_err(|error| Failed {
-        kind: "malformed".to_owned(),
-        message: error.to_string(),
-        non_retryable: true,
-    })
+fn workflows() -> Workflows {
+    Workflows::new()
+        .workflow(saga::ORDER, saga::run)
+        .activity(activities::RESERVE, activities::reserve)
+        .activity(activities::RELEASE, activities::release)
+        .activity(activities::PAY, activities::pay)
+        .activity(activities::REFUND, activities::refund)
+        .activity(activities::FULFIL, activities::fulfil)
 }

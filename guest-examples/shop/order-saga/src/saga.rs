@@ -1,19 +1,15 @@
 //! The saga: one step after the other, and back again when one fails.
 //!
-//! This code may be run again from its beginning, on another day and host: it does nothing but what `context` offers.
+//! This code may be run again from its beginning, on another day and host: it does nothing but what its context offers.
 
-use crate::{
-    json,
-    wit::berth::workflow::{
-        context::{self, ActivityOptions, Error, EventOptions, RetryPolicy},
-        types::Failure as Failed,
-    },
-};
-use serde_json::{Value, json as object};
+use crate::activities::{FULFIL, PAY, REFUND, RELEASE, RESERVE};
+use berth_sdk::workflow::{Activity, Context, Error, Failure as Failed, RetryPolicy, Workflow};
+use serde::{Deserialize, Serialize};
 use shop_kit::Order;
+use std::time::Duration;
 
-/// Name of the workflow.
-pub const NAME: &str = "order";
+/// The workflow.
+pub const ORDER: Workflow<Order, Confirmed> = Workflow::named("order");
 
 /// The event that lets a large order go on.
 pub const APPROVED: &str = "approved";
@@ -22,106 +18,75 @@ pub const APPROVED: &str = "approved";
 const LARGE_CENTS: u64 = 100_000;
 
 /// How long that may take.
-const APPROVAL_MS: u64 = 24 * 3600 * 1000;
+const APPROVAL_TIME: Duration = Duration::from_secs(24 * 3600);
 
-/// A step that was done, and what undoes it.
-struct Done {
-    undo: &'static str,
+/// What comes of an order that goes through.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Confirmed {
+    order_id: String,
+    status: String,
 }
 
 /// Takes an order.
 ///
 /// # Errors
 /// Why a step failed or the saga was canceled; everything before it is undone, the last step first.
-pub fn run(order: &Order) -> Result<Value, Failed> {
-    let mut done = Vec::new();
-    match steps(order, &mut done) {
+pub fn run(ctx: &Context, order: Order) -> Result<Confirmed, Failed> {
+    let mut undo = Vec::new();
+    match steps(ctx, &order, &mut undo) {
         Ok(()) => {
-            say("confirmed");
-            Ok(object!({ "orderId": order.order_id, "status": "confirmed" }))
+            ctx.set_status("confirmed");
+            let status = "confirmed".to_owned();
+            Ok(Confirmed {
+                order_id: order.order_id,
+                status,
+            })
         }
         Err(error) => {
-            say("undoing");
-            for Done { undo } in done.into_iter().rev() {
-                call(undo, order, patient()).map_err(failed)?;
+            ctx.set_status("undoing");
+            for activity in undo.into_iter().rev() {
+                ctx.activity(activity, &order).retry(patient()).call()?;
             }
-            say("undone");
+            ctx.set_status("undone");
             Err(failed(error))
         }
     }
 }
 
-fn steps(order: &Order, done: &mut Vec<Done>) -> Result<(), Error> {
-    say("reserving");
-    // Before the step: whether it had an effect when it fails is unknown, and undoing nothing is harmless.
-    done.push(Done { undo: "release" });
-    call("reserve", order, usual())?;
+/// Puts into `undo` what a step needs before it begins: whether one had an effect when it fails is unknown, and undoing
+/// nothing is harmless.
+fn steps(ctx: &Context, order: &Order, undo: &mut Vec<Activity<Order, ()>>) -> Result<(), Error> {
+    let step = |activity| ctx.activity(activity, order).retry(usual()).call();
+    ctx.set_status("reserving");
+    undo.push(RELEASE);
+    step(RESERVE)?;
     if order.total_cents >= LARGE_CENTS {
-        say("waiting for approval");
-        let options = EventOptions {
-            timeout_ms: Some(APPROVAL_MS),
-            metadata: Vec::new(),
-        };
-        context::wait_event(APPROVED, &options)?;
+        ctx.set_status("waiting for approval");
+        ctx.event::<()>(APPROVED).timeout(APPROVAL_TIME).wait()?;
     }
-    say("paying");
-    done.push(Done { undo: "refund" });
-    call("pay", order, usual())?;
-    say("fulfilling");
-    call("fulfil", order, usual())?;
-    Ok(())
-}
-
-fn call(activity: &str, order: &Order, retry: RetryPolicy) -> Result<(), Error> {
-    let options = ActivityOptions {
-        retry: Some(retry),
-        start_to_close_ms: None,
-        app_id: None,
-        dispatch: None,
-        record_intent: false,
-        metadata: Vec::new(),
-    };
-    context::call_activity(activity, &json(order), &options).map(drop)
+    ctx.set_status("paying");
+    undo.push(REFUND);
+    step(PAY)?;
+    ctx.set_status("fulfilling");
+    step(FULFIL)
 }
 
 /// A few attempts; then the order fails, and what was done is undone.
 fn usual() -> RetryPolicy {
-    RetryPolicy {
-        max_attempts: 4,
-        first_interval_ms: 200,
-        backoff: 2.0,
-        max_interval_ms: None,
-        total_timeout_ms: None,
-        non_retryable: Vec::new(),
-    }
+    RetryPolicy::attempts(4).first_interval(Duration::from_millis(200))
 }
 
 /// What is to be undone has to be undone, however long it takes.
 fn patient() -> RetryPolicy {
-    RetryPolicy {
-        max_attempts: u32::MAX,
-        max_interval_ms: Some(60_000),
-        ..usual()
-    }
-}
-
-fn say(status: &str) {
-    // Longer than the host allows it is not.
-    let _ = context::set_custom_status(status);
+    RetryPolicy::forever()
+        .first_interval(Duration::from_millis(200))
+        .max_interval(Duration::from_secs(60))
 }
 
 fn failed(error: Error) -> Failed {
-    let told = |kind: &str, message: String| Failed {
-        kind: kind.to_owned(),
-        message,
-        non_retryable: true,
-    };
     match error {
-        Error::Failed(failure) => failure,
-        Error::Timeout(text) => told("not-approved", text),
-        Error::Canceled(text) => told("canceled", text),
-        Error::Invalid(text) | Error::TooLarge(text) | Error::Other(text) => {
-            told("unexpected", text)
-        }
+        Error::Timeout(message) => Failed::new("not-approved", message).last(),
+        error => error.into(),
     }
 }

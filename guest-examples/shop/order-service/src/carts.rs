@@ -1,64 +1,64 @@
 //! `/carts`: any JSON object, kept for an hour after its last change.
 
 use crate::merge_patch;
-use serde_json::Value;
-use shop_kit::{
-    Document, Documents, Failure, Field, Reply, Request, if_unchanged, last_write,
-    state::SetOptions, won,
+use berth_sdk::{
+    Kind,
+    http::{HeaderName, Json, Request, RequestExt, header},
+    state::{Entry, Store, Write},
 };
+use serde_json::Value;
+use shop_kit::{Failure, Field, STORE, body, path_id};
+use std::time::Duration;
 
-const TTL_SECONDS: u32 = 3600;
+const TTL: Duration = Duration::from_secs(3600);
 
 /// Replaces the cart, whatever it held: the last writer wins.
-pub fn put(user: &str, request: &Request) -> Result<Reply, Failure> {
-    let cart = object(request)?;
-    Documents::open("statestore")?.save(&key(user), &cart, for_an_hour(last_write()))?;
-    Ok(Reply::json(200, &cart))
+pub fn put(request: Request) -> Result<Json<Value>, Failure> {
+    let user = path_id(&request, "userId")?;
+    let cart = object(&request)?;
+    Store::open(STORE)?.write(&key(&user), &cart, Write::new().ttl(TTL))?;
+    Ok(Json(cart))
 }
 
 /// Shows the cart, and its version in `ETag`.
-pub fn show(user: &str) -> Result<Reply, Failure> {
-    let cart = find(&Documents::open("statestore")?, user)?;
-    Ok(Reply::json(200, &cart.value).with_header("etag", format!("\"{}\"", cart.etag)))
+pub fn show(request: Request) -> Result<([(HeaderName, String); 1], Json<Value>), Failure> {
+    let user = path_id(&request, "userId")?;
+    let cart = find(&Store::open(STORE)?, &user)?;
+    let etag = (header::ETAG, format!("\"{}\"", cart.etag));
+    Ok(([etag], Json(cart.value)))
 }
 
 /// Merges changes into the cart. The first writer wins: a cart that changed since the version in `If-Match`, or since
 /// it was read here, is a conflict.
-pub fn patch(user: &str, request: &Request) -> Result<Reply, Failure> {
-    let changes = object(request)?;
-    let documents = Documents::open("statestore")?;
-    let Document {
+pub fn patch(request: Request) -> Result<Json<Value>, Failure> {
+    let user = path_id(&request, "userId")?;
+    let changes = object(&request)?;
+    let store = Store::open(STORE)?;
+    let Entry {
         value: mut cart,
         etag,
-    } = find(&documents, user)?;
+        ..
+    } = find(&store, &user)?;
     if expected_etag(request.header("if-match")).is_some_and(|expected| expected != etag) {
-        return Err(changed(user));
+        return Err(changed(&user));
     }
     merge_patch::apply(&mut cart, &changes);
-    if won(documents.save(&key(user), &cart, for_an_hour(if_unchanged(etag))))? {
-        Ok(Reply::json(200, &cart))
-    } else {
-        Err(changed(user))
+    match store.write(&key(&user), &cart, Write::new().if_etag(etag).ttl(TTL)) {
+        Ok(()) => Ok(Json(cart)),
+        Err(error) if error.kind() == Kind::Conflict => Err(changed(&user)),
+        Err(error) => Err(error.into()),
     }
 }
 
 fn object(request: &Request) -> Result<Value, Failure> {
-    let body = request.json()?;
+    let body = body(request)?;
     Field::body(&body).object()?;
     Ok(body)
 }
 
-fn find(documents: &Documents, user: &str) -> Result<Document<Value>, Failure> {
-    documents
-        .find(&key(user))?
-        .ok_or_else(|| Failure::not_found(format!("{user} has no cart")))
-}
-
-fn for_an_hour(options: SetOptions) -> SetOptions {
-    SetOptions {
-        ttl_seconds: Some(TTL_SECONDS),
-        ..options
-    }
+fn find(store: &Store, user: &str) -> Result<Entry<Value>, Failure> {
+    let cart = store.entry(&key(user))?;
+    cart.ok_or_else(|| Failure::not_found(format!("{user} has no cart")))
 }
 
 fn changed(user: &str) -> Failure {

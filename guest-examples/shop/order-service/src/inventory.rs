@@ -1,26 +1,25 @@
 //! Calls to inventory-service.
 
-use crate::wit::berth::invocation::invoker::{self, Error, Request};
+use berth_sdk::invoke::Call;
 use serde_json::json;
 use shop_kit::{Failure, Order};
+use std::time::Duration;
 
 /// Leaves this service time to answer within its own limit of five seconds.
-const TIMEOUT_MS: u32 = 3_000;
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Sets the order's items aside. Safe to repeat: an order is reserved once.
 pub fn reserve(order: &Order) -> Result<(), Failure> {
-    let body = json!({ "orderId": order.order_id, "items": order.items });
-    let request = Request {
-        method: "reserve".to_owned(),
-        verb: "POST".to_owned(),
-        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        query: None,
-        body: body.to_string().into_bytes(),
-        timeout_ms: Some(TIMEOUT_MS),
-        metadata: Vec::new(),
-    };
-    let answer = invoker::invoke("inventory-service", &request).map_err(unreachable)?;
-    understand(answer.status, &answer.body)
+    let call = Call::post("inventory-service", "reserve")
+        .json(&json!({ "orderId": order.order_id, "items": order.items }))?
+        .timeout(TIMEOUT);
+    let answer = call.send().map_err(|error| {
+        Failure::unavailable(format!(
+            "inventory-service cannot be asked: {}",
+            error.message()
+        ))
+    })?;
+    understand(answer.status().as_u16(), answer.body())
 }
 
 fn understand(status: u16, body: &[u8]) -> Result<(), Failure> {
@@ -33,17 +32,6 @@ fn understand(status: u16, body: &[u8]) -> Result<(), Failure> {
             String::from_utf8_lossy(body)
         ))),
     }
-}
-
-fn unreachable(error: Error) -> Failure {
-    let (Error::NotFound(text)
-    | Error::Denied(text)
-    | Error::Invalid(text)
-    | Error::Unavailable(text)
-    | Error::Timeout(text)
-    | Error::TooLarge(text)
-    | Error::Other(text)) = error;
-    Failure::unavailable(format!("inventory-service cannot be asked: {text}"))
 }
 
 #[cfg(test)]

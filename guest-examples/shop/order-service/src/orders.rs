@@ -1,57 +1,58 @@
 //! `/orders`.
 
-use crate::{inventory, payment, topic, wit::wasi::random::random::get_random_bytes};
-use shop_kit::{Documents, Failure, Order, Reply, Request, Status, if_absent, last_write, won};
+use crate::{inventory, payment, topic};
+use berth_sdk::{
+    Kind,
+    http::{Json, Request, StatusCode},
+    random,
+    state::{Store, Write},
+};
+use shop_kit::{Failure, Order, STORE, Status, body, path_id};
 
 /// Takes an order.
 ///
 /// Each step can be repeated and the answer comes last. Whoever hears nothing, because the host died between any two
 /// steps, sends the order again, and it goes on where it stopped: stock is reserved once per order ID, the order is
 /// stored once, and it is announced until it is known to be.
-pub fn place(request: &Request) -> Result<Reply, Failure> {
-    let asked = Order::read(&request.json()?, new_id)?;
+pub fn place(request: Request) -> Result<(StatusCode, Json<Order>), Failure> {
+    let asked = Order::read(&body(&request)?, random::uuid)?;
     payment::check()?;
 
-    let documents = Documents::open("statestore")?;
-    let mut order = match documents.find(&key(&asked.order_id))? {
-        Some(known) => known.value,
-        None => reserve_and_save(&documents, asked)?,
+    let store = Store::open(STORE)?;
+    let mut order = match store.get(&key(&asked.order_id))? {
+        Some(known) => known,
+        None => reserve_and_save(&store, asked)?,
     };
     if order.status == Status::Placed {
         order.status = Status::Confirmed;
         topic::announce(&order)?;
-        documents.save(&key(&order.order_id), &order, last_write())?;
+        store.set(&key(&order.order_id), &order)?;
     }
-    Ok(Reply::json(201, &order))
+    Ok((StatusCode::CREATED, Json(order)))
 }
 
 /// Shows an order.
-pub fn show(id: &str) -> Result<Reply, Failure> {
-    let order = Documents::open("statestore")?.find::<Order>(&key(id))?;
-    let order = order.ok_or_else(|| Failure::not_found(format!("there is no order {id}")))?;
-    Ok(Reply::json(200, &order.value))
+pub fn show(request: Request) -> Result<Json<Order>, Failure> {
+    let id = path_id(&request, "orderId")?;
+    let order = Store::open(STORE)?.get(&key(&id))?;
+    order
+        .map(Json)
+        .ok_or_else(|| Failure::not_found(format!("there is no order {id}")))
 }
 
-fn reserve_and_save(documents: &Documents, order: Order) -> Result<Order, Failure> {
+fn reserve_and_save(store: &Store, order: Order) -> Result<Order, Failure> {
     inventory::reserve(&order)?;
     let key = key(&order.order_id);
-    if won(documents.save(&key, &order, if_absent()))? {
-        return Ok(order);
+    match store.write(&key, &order, Write::new().if_absent()) {
+        Ok(()) => Ok(order),
+        // The same order came twice at once; the other one was stored first.
+        Err(error) if error.kind() == Kind::Conflict => store
+            .get(&key)?
+            .ok_or_else(|| Failure::unavailable("the order is being changed")),
+        Err(error) => Err(error.into()),
     }
-    // The same order came twice at once; the other one was stored first.
-    let stored = documents.find(&key)?;
-    stored
-        .map(|stored| stored.value)
-        .ok_or_else(|| Failure::unavailable("the order is being changed"))
 }
 
 fn key(order_id: &str) -> String {
     format!("order-{order_id}")
-}
-
-fn new_id() -> String {
-    get_random_bytes(16)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

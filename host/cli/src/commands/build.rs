@@ -1,14 +1,13 @@
 //! `berth build`
 
 use super::json;
-use crate::{args::Output, failure::Failure, ui};
+use crate::{args::Output, failure::Failure, schemas, ui};
 use anyhow::Context;
 use berth_toolchains::{Built, Error, Language, Request};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::{
     env, fs,
-    io::{self, IsTerminal},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -16,7 +15,7 @@ use std::{
 /// Flags of `berth build`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder of the project: with a package.json, a Cargo.toml or a pyproject.toml
+    /// Folder of the project: with a package.json, a Cargo.toml, a pyproject.toml or a berth.toml
     #[arg(value_name = "DIR", default_value = ".")]
     project: PathBuf,
     /// Language of the project, where the folder has manifests of several
@@ -49,6 +48,7 @@ pub enum Lang {
     Js,
     Rust,
     Python,
+    C,
 }
 
 impl From<Lang> for Language {
@@ -57,6 +57,7 @@ impl From<Lang> for Language {
             Lang::Js => Self::JavaScript,
             Lang::Rust => Self::Rust,
             Lang::Python => Self::Python,
+            Lang::C => Self::C,
         }
     }
 }
@@ -81,10 +82,11 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
         language: args.lang.map(Into::into),
         output: args.out.clone(),
         tools: args.tools_dir.clone(),
-        colours: io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none(),
+        colours: ui::colours(),
         force: args.force,
     };
     let built = berth_toolchains::build(&request, &|step| ui::note(step)).map_err(failure)?;
+    schemas::write(&args.project)?;
     let size = fs::metadata(&built.output)
         .context("looking at the guest")?
         .len();

@@ -12,6 +12,7 @@ pub mod new;
 mod payload;
 pub mod publish;
 pub mod run;
+pub mod schema;
 pub mod test;
 pub mod topics;
 pub mod workflow;
@@ -31,6 +32,7 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         Command::New(args) => new::execute(&args),
         Command::Build(args) => build::execute(&args),
         Command::Test(args) => test::execute(&args),
+        Command::Schema(args) => schema::execute(&args),
         Command::Apps(args) => ask(apps::execute(&args)),
         Command::Components(args) => ask(components::execute(&args)),
         Command::Invoke(args) => ask(invoke::execute(&args)),

@@ -1,7 +1,7 @@
 //! `berth new`
 
 use super::build::{Lang, failure};
-use crate::{failure::Failure, ui};
+use crate::{failure::Failure, schemas, ui};
 use clap::ValueEnum;
 use std::path::PathBuf;
 
@@ -51,6 +51,7 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     let template = args.template.into();
     let made = berth_toolchains::create(&args.dir, &args.name, args.lang.into(), template);
     let folder = made.map_err(failure)?;
+    schemas::write(&folder)?;
     let folder = folder.strip_prefix(".").unwrap_or(&folder).display();
     ui::out(&format!(
         "{folder}: next, cd {folder} && berth build && berth run ."

@@ -3,7 +3,10 @@
 use crate::{
     args::{DEFAULT_DATA_DIR, LogForm, Output},
     failure::Failure,
-    host::{self, DaprHttpPort, DaprHttpSettings, FleetSettings, MeshListen, Settings, Sources},
+    host::{
+        self, Building, DaprHttpPort, DaprHttpSettings, FleetSettings, MeshListen, Settings,
+        Sources,
+    },
 };
 use anyhow::Context;
 use berth_resources::{AppId, ByteSize, Namespace, Secret};
@@ -96,6 +99,17 @@ pub struct Args {
     /// Guest instances of all apps together; by default one for each 64 MiB of memory, at most 1000
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_instances: Option<u32>,
+    /// Build the projects whose guests run, and build them again whenever their source changes
+    #[arg(long, conflicts_with = "no_watch")]
+    watch: bool,
+    /// Where --watch installs toolchains; by default in the project's folder .berth
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "BERTH_TOOLS_DIR",
+        hide_env_values = true
+    )]
+    tools_dir: Option<PathBuf>,
     /// Leave changed files alone until the next start
     #[arg(long)]
     no_watch: bool,
@@ -126,6 +140,9 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .context("starting the async runtime")?;
+    if let Some(building) = building(&args) {
+        building.first()?;
+    }
     let settings = settings(args)?;
     let outcome = runtime.block_on(host::run(settings));
     // A guest's compilation or a blocking file call must not hold up the end.
@@ -133,7 +150,16 @@ pub fn execute(args: Args) -> Result<(), Failure> {
     outcome
 }
 
+/// `--watch`
+fn building(args: &Args) -> Option<Building> {
+    args.watch.then(|| Building {
+        path: args.path.clone(),
+        tools: args.tools_dir.clone(),
+    })
+}
+
 fn settings(args: Args) -> Result<Settings, Failure> {
+    let building = building(&args);
     let token = std::env::var("DAPR_API_TOKEN").ok();
     let dapr_http = DaprHttpSettings {
         ports: args.dapr_http_port,
@@ -174,6 +200,7 @@ fn settings(args: Args) -> Result<Settings, Failure> {
             .max_instances
             .unwrap_or_else(host::default_max_instances),
         watch: !args.no_watch,
+        building,
         drain_timeout: args.drain_timeout,
         output: args.output,
     })

@@ -1,8 +1,8 @@
 //! The life of a host: start, follow changes, open what failed to open, stop.
 
 use super::{
-    Settings, heal::Pauses, reload::Outcome, running::Running, signals, start::start, versions,
-    watch::Watch,
+    Settings, heal::Pauses, projects::Projects, reload::Outcome, running::Running, signals,
+    start::start, versions, watch::Watch,
 };
 use crate::failure::Failure;
 use tokio_util::sync::CancellationToken;
@@ -26,12 +26,14 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
 
 async fn follow(host: &mut Running, stop: &CancellationToken) {
     let mut watch = watch(host);
+    let mut projects = projects(host);
     let mut pauses = Pauses::default();
     loop {
         // What is being opened when a file changes is opened again with the change.
         let changed = tokio::select! {
             () = stop.cancelled() => return,
             () = changed(watch.as_mut()) => true,
+            () = built(projects.as_mut()) => true,
             () = host.heal(&mut pauses) => false,
         };
         if changed {
@@ -44,6 +46,28 @@ async fn follow(host: &mut Running, stop: &CancellationToken) {
         }
         if let Some(watch) = &mut watch {
             watch.follow(host.sources(), &host.input_files());
+        }
+        if let Some(projects) = &projects {
+            projects.follow(host.apps());
+        }
+    }
+}
+
+async fn built(projects: Option<&mut Projects>) {
+    match projects {
+        Some(projects) => projects.built().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The projects whose guests run, if they are to be built again.
+fn projects(host: &Running) -> Option<Projects> {
+    let building = host.settings().building.clone()?;
+    match Projects::watch(building, host.apps()) {
+        Ok(projects) => Some(projects),
+        Err(error) => {
+            tracing::warn!(%error, "changed source cannot be followed: run `berth build` after a change");
+            None
         }
     }
 }

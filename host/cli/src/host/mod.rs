@@ -15,10 +15,12 @@ mod deployment;
 mod documents;
 mod files_limit;
 mod fleet;
+mod folder_watch;
 mod guests;
 mod heal;
 mod instances;
 mod life;
+mod projects;
 mod reload;
 mod running;
 mod signals;
@@ -35,6 +37,7 @@ pub use fleet::{FleetSettings, MeshListen, default_user_dir, development_ca};
 pub use guests::check_guests;
 pub use instances::default_max as default_max_instances;
 pub use life::run;
+pub use projects::Building;
 pub use signals::stopped;
 pub use sources::Sources;
 
@@ -65,6 +68,8 @@ pub struct Settings {
     pub max_instances: u32,
     /// Follow changed files.
     pub watch: bool,
+    /// Build the projects whose guests run, and again when their source changes.
+    pub building: Option<Building>,
     /// How long work under way may take at the end.
     pub drain_timeout: Duration,
     /// Form of what stdout says.

@@ -8,6 +8,7 @@ use super::{
 use crate::{host_file::Written, ui};
 use berth_blocks::{Backends, Deliveries};
 use berth_gateway::{admin::ServingAdmin, dapr_http::ServingDaprHttp, ingress::ServingIngress};
+use berth_resources::App;
 use futures::future::join_all;
 use std::{
     path::PathBuf,
@@ -49,6 +50,11 @@ impl Running {
     /// Where documents come from.
     pub fn sources(&self) -> &Sources {
         &self.settings().sources
+    }
+
+    /// The apps that have a guest.
+    pub fn apps(&self) -> &[App] {
+        &self.deployment.documents.resources.apps
     }
 
     /// The files that the deployment is made of besides its documents: guests, and what backends read.

@@ -1,59 +1,35 @@
 //! Watches the files of a deployment: folders with documents, the files of guests, and what backends read.
 
-use super::Sources;
+use super::{
+    Sources,
+    folder_watch::{FolderWatch, collect_folders},
+};
 use berth_resources::Source;
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Event, EventKind};
 use parking_lot::RwLock;
 use std::{
     collections::BTreeSet,
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout_at},
-};
 
-/// A change is taken up when nothing happened for this long: editors and compilers write in several steps.
+/// A change is taken up when nothing happened for this long: compilers write in several steps.
 const QUIET: Duration = Duration::from_millis(200);
-/// But no later than this after the first event.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Folders that are watched; more are left alone.
-const FOLDERS_MAX: usize = 4096;
 
 /// Says when something changed that a deployment is made of.
 pub struct Watch {
-    watcher: RecommendedWatcher,
-    events: mpsc::Receiver<()>,
-    folders: BTreeSet<PathBuf>,
+    folders: FolderWatch,
     files: Arc<RwLock<BTreeSet<PathBuf>>>,
 }
 
 impl Watch {
     /// Watches nothing yet.
     pub fn new() -> notify::Result<Self> {
-        // One pending event is enough: what it says is "look again".
-        let (send, events) = mpsc::channel(1);
         let files = Arc::new(RwLock::new(BTreeSet::new()));
         let known = files.clone();
-        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            let matters = match &event {
-                Ok(event) => is_change(&event.kind) && concerns(event, &known.read()),
-                // An overflow: nobody knows what was missed.
-                Err(_) => true,
-            };
-            if matters {
-                let _ = send.try_send(());
-            }
-        })?;
-        Ok(Self {
-            watcher,
-            events,
-            folders: BTreeSet::new(),
-            files,
-        })
+        let folders = FolderWatch::new(QUIET, move |event| concerns(event, &known.read()))?;
+        Ok(Self { folders, files })
     }
 
     /// Watches what a deployment is made of now.
@@ -63,7 +39,7 @@ impl Watch {
         for source in &sources.list {
             match source {
                 Source::Dir(path) if path.is_dir() => {
-                    collect_folders(&absolute(path), &mut folders)
+                    collect_folders(&absolute(path), &is_read, &mut folders)
                 }
                 Source::ResourcesPath(path) if path.is_dir() => {
                     folders.insert(absolute(path));
@@ -77,51 +53,13 @@ impl Watch {
         let of_files = files.iter().filter_map(|file| file.parent());
         folders.extend(of_files.map(Path::to_owned));
         *self.files.write() = files;
-        self.watch_exactly(folders);
-    }
-
-    fn watch_exactly(&mut self, wanted: BTreeSet<PathBuf>) {
-        for gone in self.folders.difference(&wanted) {
-            // The folder itself may be gone, and its watch with it.
-            let _ = self.watcher.unwatch(gone);
-        }
-        let mut watched = BTreeSet::new();
-        for folder in wanted {
-            let known = self.folders.contains(&folder);
-            match known || self.watch(&folder) {
-                true => watched.insert(folder),
-                false => false,
-            };
-        }
-        self.folders = watched;
-    }
-
-    fn watch(&mut self, folder: &Path) -> bool {
-        let watching = self.watcher.watch(folder, RecursiveMode::NonRecursive);
-        if let Err(error) = &watching {
-            tracing::warn!(folder = %folder.display(), %error, "this folder is not watched for changes");
-        }
-        watching.is_ok()
+        self.folders.watch_exactly(folders);
     }
 
     /// Waits for a change and for the quiet after it. Cancel safe: at worst one more look is taken.
     pub async fn changed(&mut self) {
-        if self.events.recv().await.is_none() {
-            return std::future::pending().await;
-        }
-        let latest = Instant::now() + PATIENCE;
-        loop {
-            let quiet = (Instant::now() + QUIET).min(latest);
-            match timeout_at(quiet, self.events.recv()).await {
-                Ok(Some(())) if Instant::now() < latest => {}
-                _ => return,
-            }
-        }
+        self.folders.changed().await;
     }
-}
-
-fn is_change(kind: &EventKind) -> bool {
-    !matches!(kind, EventKind::Access(_))
 }
 
 /// Where Kubernetes keeps a mounted Secret or ConfigMap: a link that is replaced when any file of it changes.
@@ -146,18 +84,9 @@ fn concerns(event: &Event, files: &BTreeSet<PathBuf>) -> bool {
     })
 }
 
-/// The folders that documents are read from: the resources crate skips the same ones.
-fn collect_folders(folder: &Path, folders: &mut BTreeSet<PathBuf>) {
-    if folders.len() >= FOLDERS_MAX || !folders.insert(folder.to_owned()) {
-        return;
-    }
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if is_folder && !is_skipped(&entry.path()) {
-            collect_folders(&entry.path(), folders);
-        }
-    }
+/// Whether documents are read from a folder: the resources crate skips the same ones.
+fn is_read(folder: &Path) -> bool {
+    !is_skipped(folder)
 }
 
 fn is_skipped(path: &Path) -> bool {
@@ -172,6 +101,7 @@ fn absolute(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     async fn is_noticed(watch: &mut Watch) -> bool {
         tokio::time::timeout(Duration::from_secs(5), watch.changed())

@@ -10,11 +10,27 @@ pub fn tools() -> PathBuf {
     repository::tools().join("berth")
 }
 
-/// Installs the toolchain of JavaScript, which several tests use at once.
+/// Installs the toolchains that several tests use at once.
 pub fn ensure() -> Result<String> {
-    berth_toolchains::install(Language::JavaScript, &tools(), &|step| println!("{step}"))
-        .map_err(explained)?;
-    Ok("JavaScript".to_owned())
+    for language in [Language::JavaScript, Language::Python] {
+        install(language)?;
+    }
+    Ok("JavaScript, Python".to_owned())
+}
+
+/// The Python SDK over bindings that do nothing, which its fakes are put over.
+pub fn python_sdk() -> Result<PathBuf> {
+    Ok(install(Language::Python)?.join("site"))
+}
+
+/// The Python of its toolchain.
+pub fn python() -> PathBuf {
+    tools().join("python/venv/bin/python")
+}
+
+fn install(language: Language) -> Result<PathBuf> {
+    let say = |step: &str| println!("{step}");
+    berth_toolchains::install(language, &tools(), &say).map_err(explained)
 }
 
 /// Builds a project.

@@ -8,10 +8,12 @@ mod http_reused;
 mod idle_memory;
 mod invocation;
 pub mod loops;
+mod mesh;
 mod pubsub_kafka;
 mod pubsub_rabbitmq;
 mod pubsub_redis;
 mod pubsub_sqlite;
+mod resiliency;
 mod state_postgresql;
 mod state_redis;
 mod state_sqlite;
@@ -57,7 +59,9 @@ measurements! {
     HttpReused http_reused "a hello over HTTP, instances that serve a thousand requests",
     Tracing tracing "what tracing costs a hello that nobody records",
     WitCall wit_call "one call of a guest to state in memory, under every policy",
+    Resiliency resiliency "what a resiliency policy adds to a call of a guest",
     Invocation invocation "calls of an app to an app of the same host, fresh instances",
+    Mesh mesh "calls of an app to an app on another host, with mutual TLS",
     DaprHttpState dapr_http_state "a value of state.redis through the Dapr HTTP API",
     StateSqlite state_sqlite "writes to state.sqlite, each on the disk when it is answered",
     PubsubSqlite pubsub_sqlite "messages published to pubsub.sqlite, received and acknowledged",

@@ -1,14 +1,15 @@
-//! The shop's saga, in every language that has one and on every store that keeps workflows: the same cases.
+//! The shop's saga on every store that keeps workflows: the same cases. `languages` has them in every language, on the embedded
+//! store.
 
 mod cases;
 
 use anyhow::Result;
-use berth_e2e::{Host, Set, repository};
+use berth_e2e::Set;
 
-/// Every case in one language, each with a host and data of its own.
+/// Every case on one store, each with a host and data of its own.
 macro_rules! sagas {
-    ($($language:ident: $shop:expr;)*) => {$(
-        mod $language {
+    ($($store:ident: $shop:expr;)*) => {$(
+        mod $store {
             use super::*;
 
             cases! { $shop;
@@ -32,30 +33,6 @@ macro_rules! cases {
 }
 
 sagas! {
-    rust: embedded();
     redis: Set::Redis.shop(0);
     postgresql: Set::Postgresql.shop(0);
-    typescript: typescript_shop();
-}
-
-/// A host by itself.
-struct Alone(Host);
-
-impl Alone {
-    fn host_mut(&mut self) -> &mut Host {
-        &mut self.0
-    }
-}
-
-async fn embedded() -> Result<Alone> {
-    berth_e2e::start_shop().await.map(Alone)
-}
-
-/// The shop with the guest of `guest-examples/shop-typescript` in the place of two.
-async fn typescript_shop() -> Result<Alone> {
-    berth_e2e::shop()?;
-    let folder = repository().join("guest-examples");
-    let host = Host::builder().source(folder.join("shop-typescript/apps"));
-    let host = host.arg("--resources-path").arg(folder.join("shop"));
-    host.start().await.map(Alone)
 }

@@ -10,7 +10,7 @@ const TURNS = 1000;
 export async function report(app) {
   for (let turn = 0; turn < TURNS; turn += 1) await undefined;
   tellBuild('guest', {
-    http: http.fetch !== undefined,
+    http: http.fetch && 'fetch',
     methods: listeners.map(({ verb, segments }) => `${verb} /${segments.join('/')}`),
     subscriptions: [...subscriptions.values()].map(({ pubsub, topic }) => `${pubsub}/${topic}`),
     workflows: [...workflows.keys()],

@@ -1,0 +1,1 @@
+"""The guest's side of the SDK: what it exports, and what holds while it is built."""
