@@ -30,12 +30,14 @@ fn a_misspelt_store_is_named_with_the_nearest_one() {
     let file = scenarios(
         WORKER,
         "
-given: { guest: GUEST, state: { statstore: { a: 1 } } }
+given:
+  guest: GUEST
+  state: { statstore: { a: 1 } }
 scenarios:
   - name: nothing happens
 ",
     );
-    insta::assert_snapshot!(problems(&file), @"inline.test.yaml:2:2: there is no state store `statstore` (did you mean `statestore`?)");
+    insta::assert_snapshot!(problems(&file), @"inline.test.yaml:4:12: there is no state store `statstore` (did you mean `statestore`?)");
 }
 
 #[test]
