@@ -108,8 +108,7 @@ impl Probe {
             _ => return work.await,
         };
         let effect = self.begin(&asked, &site);
-        // Calls that are made at the same time take turns: what one reads, another may write before it writes.
-        tokio::task::yield_now().await;
+        take_turns().await;
         match effect {
             None => work.await,
             Some(Effect::Fail(failing)) => Err(E::failing(failing, asked.text("is made to fail"))),
@@ -182,6 +181,12 @@ fn is_about(fault: &Fault, call: &BlockCall) -> bool {
         && same(&fault.backend, &call.backend)
         && same(&fault.key, &call.key)
         && fault.app.as_ref().is_none_or(|app| *app == call.app)
+}
+
+/// Lets every other call do its next step: what one has read, another may write before it writes. A task of its own is
+/// what the runtime looks after first; a guest that only yields is polled again at once.
+async fn take_turns() {
+    drop(tokio::spawn(async {}).await);
 }
 
 /// Whether a text fits a pattern in which `*` stands for anything.

@@ -29,26 +29,27 @@ impl registry::Guest for Planted {
 
 impl workflows::Guest for Planted {
     fn run(_: String, input: Payload) -> Result<Payload, Failure> {
-        let done = steps(&input);
-        if done.is_err() && !has_bug("missing-compensation") {
+        // A workflow has no environment: an activity says which bug is planted.
+        let bug = call("reserve", &input).map_err(failure)?;
+        let done = steps(&input, &bug);
+        if done.is_err() && bug != "missing-compensation" {
             call("release", &input).map_err(failure)?;
         }
         done.map(|()| payload("\"paid\"")).map_err(failure)
     }
 }
 
-fn steps(input: &Payload) -> Result<(), Error> {
-    call("reserve", input)?;
-    let timeout_ms = (!has_bug("no-timeout")).then_some(THIRTY_DAYS_MS);
+fn steps(input: &Payload, bug: &str) -> Result<(), Error> {
+    let timeout_ms = (bug != "no-timeout").then_some(THIRTY_DAYS_MS);
     let options = EventOptions {
         timeout_ms,
         metadata: Vec::new(),
     };
     context::wait_event("approved", &options)?;
-    call("pay", input)
+    call("pay", input).map(drop)
 }
 
-fn call(activity: &str, input: &Payload) -> Result<(), Error> {
+fn call(activity: &str, input: &Payload) -> Result<String, Error> {
     let retry = RetryPolicy {
         max_attempts: 3,
         first_interval_ms: 1_000,
@@ -65,7 +66,8 @@ fn call(activity: &str, input: &Payload) -> Result<(), Error> {
         record_intent: false,
         metadata: Vec::new(),
     };
-    context::call_activity(activity, input, &options).map(drop)
+    let result = context::call_activity(activity, input, &options)?;
+    Ok(String::from_utf8_lossy(&result.data).into_owned())
 }
 
 impl activities::Guest for Planted {
@@ -83,7 +85,8 @@ impl activities::Guest for Planted {
             "release" => reserved(-1),
             _ => return pay(&task, &input),
         };
-        done.map(|()| payload("null")).map_err(|error| Failure {
+        let bug = std::env::var("BUG").unwrap_or_default();
+        done.map(|()| payload(&bug)).map_err(|error| Failure {
             kind: "store".to_owned(),
             message: format!("{error:?}"),
             non_retryable: false,
