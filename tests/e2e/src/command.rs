@@ -106,6 +106,16 @@ impl Berth {
         })
     }
 
+    /// Starts it; what it writes to stdout can be read.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(mut self) -> Result<tokio::process::Child> {
+        let shown = format!("{:?}", self.0.as_std());
+        let started = self.0.stdout(Stdio::piped()).spawn();
+        started.with_context(|| format!("starting {shown}"))
+    }
+
     pub(crate) fn into_command(self) -> Command {
         self.0
     }
