@@ -7,7 +7,8 @@ use berth_e2e::{Answer, Host, guest};
 use common::Village;
 use serde_json::json;
 
-async fn host() -> Result<Host> {
+/// A host with the guest, and the folder of its documents, which lives as long.
+async fn host() -> Result<(Host, Village)> {
     let village = Village::new()?;
     village.folder.app("sdk-rust", &guest("sdk-rust")?, "")?;
     let secrets = village
@@ -16,12 +17,13 @@ async fn host() -> Result<Host> {
     let secrets = secrets.to_string_lossy();
     let kind = "secretstores.local.file";
     village.component("vault", kind, &[("secretsFile", &secrets)])?;
-    village.start().await
+    let host = village.start().await?;
+    Ok((host, village))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_block_answers_in_the_terms_of_the_sdk() -> Result<()> {
-    let host = host().await?;
+    let (host, _village) = host().await?;
     let cases = [
         (
             "/state",
@@ -55,7 +57,7 @@ async fn every_block_answers_in_the_terms_of_the_sdk() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_random_differs_between_instances() -> Result<()> {
-    let host = host().await?;
+    let (host, _village) = host().await?;
     let first = host.client().get("/surroundings").await?.json();
     let second = host.client().get("/surroundings").await?.json();
     assert_eq!(first["bytes"], 3, "{first}");
@@ -66,7 +68,7 @@ async fn what_is_random_differs_between_instances() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_goes_out_where_it_may() -> Result<()> {
-    let host = host().await?;
+    let (host, _village) = host().await?;
     let send =
         async |to: &str| -> Result<Answer> { host.client().get(&format!("/send?to={to}")).await };
     let echoed = send("http://sdk-rust/echo/a%2520b").await?;

