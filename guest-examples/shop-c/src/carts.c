@@ -10,12 +10,6 @@ static const char *key_of(const char *user) {
   return berth_format("cart-%s", user);
 }
 
-static failure_t *read_object(const berth_request *request, berth_json **object) {
-  *object = berth_json_read(request->body);
-  if (*object == NULL) return fail_invalid("body", "must be JSON");
-  return (*object)->kind == BERTH_OBJECT ? NULL : fail_invalid("body", "must be a JSON object");
-}
-
 static failure_t *find_cart(const char *user, berth_json **cart, const char **etag) {
   failure_t *failure = find(key_of(user), cart, etag);
   if (failure == NULL && *cart == NULL) failure = fail_not_found(berth_format("%s has no cart", user));
@@ -58,7 +52,7 @@ static berth_json *merged(berth_json *target, const berth_json *patch) {
 // Replaces the cart, whatever it held: the last writer wins.
 failure_t *carts_put(const char *user, const berth_request *request, berth_response *response) {
   berth_json *cart;
-  failure_t *failure = read_object(request, &cart);
+  failure_t *failure = read_object(request->body, &cart);
   if (failure != NULL) return failure;
   berth_write how = {.ttl_seconds = TTL_SECONDS};
   berth_error error = berth_state_set(STORE, key_of(user), berth_json_write(cart), &how);
@@ -85,7 +79,7 @@ failure_t *carts_show(const char *user, berth_response *response) {
 failure_t *carts_patch(const char *user, const berth_request *request, berth_response *response) {
   berth_json *changes, *cart;
   const char *etag, *expected = expected_etag(request);
-  failure_t *failure = read_object(request, &changes);
+  failure_t *failure = read_object(request->body, &changes);
   if (failure == NULL) failure = find_cart(user, &cart, &etag);
   if (failure != NULL) return failure;
   if (expected != NULL && strcmp(expected, etag) != 0) return changed(user);

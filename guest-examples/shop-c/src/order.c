@@ -6,6 +6,8 @@
 
 #include "shop.h"
 
+// Largest request body that the shop reads.
+enum { BODY_BYTES_MAX = 1024 * 1024 };
 // Longest identifier, and shortest limit of every store that the shop may run on.
 enum { ID_LENGTH_MAX = 128, CUSTOMER_LENGTH_MAX = 128, ITEMS_MAX = 100 };
 static const uint64_t QTY_MAX = 1000000, TOTAL_CENTS_MAX = 100000000000;
@@ -70,13 +72,22 @@ static const char *new_id(void) {
   return id;
 }
 
+failure_t *read_object(berth_bytes bytes, berth_json **object) {
+  if (bytes.len > BODY_BYTES_MAX) {
+    return fail(413, "too-large", berth_format("the body exceeds %d bytes", BODY_BYTES_MAX));
+  }
+  *object = berth_json_read(bytes);
+  if (*object == NULL) return fail_invalid("body", "must be JSON");
+  return (*object)->kind == BERTH_OBJECT ? NULL : fail_invalid("body", "must be a JSON object");
+}
+
 failure_t *read_order(berth_bytes bytes, bool may_lack_id, berth_json **order) {
-  berth_json *body = berth_json_read(bytes), *items = NULL;
-  if (body == NULL) return fail_invalid("body", "must be JSON");
-  if (body->kind != BERTH_OBJECT) return fail_invalid("body", "must be a JSON object");
+  berth_json *body, *items = NULL;
+  failure_t *failure = read_object(bytes, &body);
+  if (failure != NULL) return failure;
   berth_json *id = member(body, "orderId"), *customer = member(body, "customerId"), *total = member(body, "totalCents");
   if (id == NULL && !may_lack_id) return fail_invalid("orderId", "orderId is missing");
-  failure_t *failure = id == NULL ? NULL : check_id("orderId", berth_json_text(id));
+  failure = id == NULL ? NULL : check_id("orderId", berth_json_text(id));
   if (failure == NULL) failure = check_customer(customer);
   if (failure == NULL) failure = read_items(member(body, "items"), &items);
   if (failure == NULL) failure = check_whole("totalCents", total, 0, TOTAL_CENTS_MAX);

@@ -32,6 +32,8 @@ bool try_again(unsigned attempt);
 
 // An identifier that is safe in a path and in a key.
 failure_t *check_id(const char *field, const char *id);
+// Reads the JSON object that a body should be.
+failure_t *read_object(berth_bytes body, berth_json **object);
 // Reads an order out of a body; one without an ID gets a new one if it may.
 failure_t *read_order(berth_bytes body, bool may_lack_id, berth_json **order);
 const char *order_text(const berth_json *order, const char *name);

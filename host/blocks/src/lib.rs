@@ -13,6 +13,7 @@
 mod backend;
 mod blocks;
 mod caller;
+pub mod clock;
 pub mod cloudevents;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -1,8 +1,8 @@
 //! What can be typed.
 
 use crate::commands::{
-    apps, build, ca, check, components, dlq, invoke, log_level, new, publish, run, schema, topics,
-    workflow,
+    apps, build, ca, check, components, dlq, invoke, log_level, new, publish, run, schema, test,
+    topics, workflow,
 };
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -36,6 +36,8 @@ pub enum Command {
     New(new::Args),
     /// Build the guest of a project
     Build(build::Args),
+    /// Run scenarios of component tests
+    Test(test::Args),
     /// JSON Schema of a kind of document or of a component type, for editors
     Schema(schema::Args),
     /// List the apps of a running host
@@ -158,6 +160,7 @@ mod tests {
             "berth run . --dapr-internal-grpc-port 50002",
             "berth run . --mesh-listen off",
             "berth run . --mesh-listen 0.0.0.0:3501 --mesh-advertise 10.0.0.1:0 --certificates ./tls",
+            "berth test guest-examples --filter saga --sweep crash --junit results.xml -o json",
             "berth workflow run orders saga --id 17 --wait -d {}",
             "berth workflow list --app orders --status running,stalled -o json",
             "berth workflow history orders 17",

@@ -7,12 +7,23 @@ use berth_blocks::{
     Caller,
     invocation::{Body, Invoke, InvokeError, LocalApps, Target},
 };
-use berth_resources::{AccessControl, AccessRequest, PeerIdentity};
+use berth_resources::{AccessControl, AccessRequest, PeerIdentity, Resources};
 use http::{Method, Request, Response};
 use std::{collections::HashMap, sync::Arc};
 
 /// What the configurations of this host's apps say about callers; an app without an entry is open to its namespace.
 pub type AccessRules = HashMap<Target, Arc<AccessControl>>;
+
+/// The rules of documents.
+#[must_use]
+pub fn access_rules(resources: &Resources) -> AccessRules {
+    let rules = resources.apps.iter().filter_map(|app| {
+        let configuration = resources.configuration_of(app)?;
+        let control = configuration.access_control.clone()?;
+        Some((Target::from(app), Arc::new(control)))
+    });
+    rules.collect()
+}
 
 /// Stands before the apps of this host.
 pub struct Gate {

@@ -26,7 +26,7 @@ mod security;
 mod server;
 mod tls;
 
-pub use access::{AccessRules, Gate};
+pub use access::{AccessRules, Gate, access_rules};
 pub use announcer::Announcer;
 pub use certificates::{
     CaOptions, CaSummary, CertificateDirectory, CertificateError, CertificateSource, DevelopmentCa,

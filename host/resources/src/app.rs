@@ -218,7 +218,7 @@ fn name_place(document: &mut Fields<'_>) -> crate::node::Place {
 }
 
 /// The guest's absolute path; that no file is there is an error with the nearest name of its folder.
-fn guest_path(field: &Field<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
+pub(crate) fn guest_path(field: &Field<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
     let text = field.text(reading)?;
     if text.contains("://") {
         field.refuse(
@@ -250,7 +250,7 @@ fn guest_path(field: &Field<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
 }
 
 /// ` (did you mean ...?)` with a file of the folder.
-fn nearest_file(folder: Option<&Path>, path: &Path) -> String {
+pub(crate) fn nearest_file(folder: Option<&Path>, path: &Path) -> String {
     let entries = folder
         .and_then(|folder| folder.read_dir().ok())
         .into_iter()

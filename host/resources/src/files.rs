@@ -199,7 +199,7 @@ pub(crate) fn claims_ours(text: &str) -> bool {
         .any(|(_, value)| ownership(value) != Ownership::Foreign)
 }
 
-fn describe(error: &io::Error) -> String {
+pub(crate) fn describe(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file or folder".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

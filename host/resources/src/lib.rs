@@ -30,6 +30,7 @@ mod origin;
 mod reader;
 mod resiliency;
 mod resources;
+pub mod scenario;
 mod schema;
 mod subscription;
 mod suggest;

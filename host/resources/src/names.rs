@@ -1,6 +1,6 @@
 //! Names that identify apps and tenants.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, path::Path, str::FromStr, sync::Arc};
 
 /// Why a text is not a name: says what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +76,25 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(inner)
         && edge(text.chars().next())
         && edge(text.chars().last())
+}
+
+impl AppId {
+    /// The ID of a guest that no document names: `target/order_service.wasm` is app `order_service`, and what cannot stand
+    /// in an app ID becomes `-`.
+    #[must_use]
+    pub fn of_file(path: &Path) -> Option<Self> {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let allowed = |c: char| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        };
+        let name: String = stem.chars().map(allowed).collect();
+        let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        name.parse().ok()
+    }
 }
 
 impl Default for Namespace {

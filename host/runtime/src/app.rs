@@ -1,8 +1,8 @@
 //! An app in this host: what its calls share.
 
 use crate::{
-    admission::Gate, egress::Egress, failure::Failure, idle::IdleInstances, logs::LogBudget,
-    served::Served,
+    Surroundings, admission::Gate, egress::Egress, failure::Failure, idle::IdleInstances,
+    logs::LogBudget, served::Served,
 };
 use berth_blocks::{Blocks, Caller};
 use berth_resources::App;
@@ -24,6 +24,7 @@ pub(crate) struct AppContext {
     pub(crate) tracer: Tracer,
     pub(crate) gate: Gate,
     pub(crate) egress: Egress,
+    pub(crate) surroundings: Surroundings,
     pub(crate) idle: Arc<IdleInstances>,
     pub(crate) log_budget: Arc<LogBudget>,
     pub(crate) calls: AtomicU64,
@@ -39,6 +40,7 @@ impl AppContext {
         blocks: Blocks,
         pool: Arc<Semaphore>,
         idle: Arc<IdleInstances>,
+        surroundings: Surroundings,
     ) -> Self {
         let labels = [
             ("namespace", app.namespace.to_string()),
@@ -50,6 +52,7 @@ impl AppContext {
             egress: Egress::new(&app.allow.outbound),
             tracer: blocks.tracing().tracer(&app.namespace, &app.id),
             idle,
+            surroundings,
             log_budget: Arc::new(LogBudget::new(
                 app.namespace.clone(),
                 app.id.clone(),

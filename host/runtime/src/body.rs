@@ -7,7 +7,7 @@ use crate::{
     run::{Driven, Run},
 };
 use berth_blocks::{
-    Caller,
+    Caller, clock,
     invocation::{self, BodyError},
 };
 use berth_telemetry::trace::Span;
@@ -22,7 +22,6 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
-    time::Instant,
 };
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -299,7 +298,7 @@ impl Drop for GuestBody {
         // Whoever asked has all of it (an empty body, a HEAD request); else the client is gone and so is the guest.
         if self.body.is_end_stream() {
             self.finish_in_background();
-        } else if self.run.is_some() && Instant::now() >= self.caller.deadline {
+        } else if self.run.is_some() && clock::instant() >= self.caller.deadline {
             // A client that stopped reading: nobody polls the body, so its connection was ended from outside.
             self.app.record(&Failure::WallTime, &self.caller);
         }

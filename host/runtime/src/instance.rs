@@ -2,6 +2,7 @@
 
 use crate::{
     app::AppContext,
+    clocks::HostClock,
     logs::{GuestLog, Stream},
     meter::Meter,
     outgoing::Outgoing,
@@ -155,7 +156,16 @@ fn wasi(app: &AppContext, stdout: &GuestLog, stderr: &GuestLog) -> anyhow::Resul
     builder
         .stdout(stdout.clone())
         .stderr(stderr.clone())
+        .wall_clock(HostClock)
+        .monotonic_clock(HostClock)
         .max_random_size(RANDOM_MAX);
+    if let Some(seed) = &app.surroundings.seed {
+        let mut random = seed.next();
+        builder
+            .insecure_random_seed(random.seed())
+            .insecure_random(seed.next())
+            .secure_random(random);
+    }
     builder
         .allow_tcp(false)
         .allow_udp(false)

@@ -1,14 +1,8 @@
 //! From a manifest to a guest that can be called, or to all reasons why not.
 
 use crate::{
-    Exports,
-    app::AppContext,
-    cache::{Cache, Compiled},
-    guest::Guest,
-    idle::IdleInstances,
-    imports,
-    platform::Platforms,
-    workflow::workflow_pre,
+    Exports, Surroundings, app::AppContext, cache::Compiled, guest::Guest, idle::IdleInstances,
+    imports, runtime::GuestEngines, workflow::workflow_pre,
 };
 use berth_blocks::{Backends, Blocks};
 use berth_resources::{App, ByteSize, Diagnostic, Severity};
@@ -115,11 +109,11 @@ impl LoadedApp {
 
 /// What loading needs of the host.
 pub(crate) struct Loader {
-    pub(crate) platforms: Platforms,
-    pub(crate) cache: Cache,
+    pub(crate) engines: GuestEngines,
     pub(crate) blocks: Blocks,
     pub(crate) pool: Arc<Semaphore>,
     pub(crate) idle: Arc<IdleInstances>,
+    pub(crate) surroundings: Surroundings,
 }
 
 impl Loader {
@@ -134,7 +128,7 @@ impl Loader {
             )
         })?;
         check_format(app, &bytes)?;
-        let compiled = self.platforms.compile(&self.cache, &bytes);
+        let compiled = self.engines.compile(&bytes);
         let (platform, compiled) = compiled.map_err(|error| {
             one(
                 app,
@@ -170,6 +164,7 @@ impl Loader {
             self.blocks.clone(),
             self.pool.clone(),
             self.idle.clone(),
+            self.surroundings.clone(),
         );
         let workflow_pre = || workflow_pre(&platform.workflow_linker, &component);
         let guest = Guest::new(Arc::new(context), pre, workflow_pre).map_err(|error| {

@@ -3,7 +3,7 @@
 use crate::{app::AppContext, egress};
 use berth_blocks::{
     Caller,
-    invocation::{BodyError, InvokeError},
+    invocation::{Body, BodyError, InvokeError},
 };
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
@@ -66,7 +66,10 @@ async fn send(
         .iter()
         .any(|rule| egress::permits(rule, request.uri()))
     {
-        return app.egress.send(request, &caller.trace).await;
+        return match &app.surroundings.outside {
+            None => app.egress.send(request, &caller.trace).await,
+            Some(outside) => answered(outside.answer(caller, plain(request)).await),
+        };
     }
     match app_of(request.uri(), caller) {
         Some(target) => invoke(app, caller, &target, request).await,
@@ -107,11 +110,21 @@ async fn invoke(
     target: &str,
     request: Request<WasiBody>,
 ) -> Result<Response<WasiBody>, Error> {
-    let request = request.map(|body| {
+    let invoker = app.blocks.invoker(caller);
+    answered(invoker.invoke(target, plain(request)).await)
+}
+
+/// A request as the blocks carry it.
+fn plain(request: Request<WasiBody>) -> Request<Body> {
+    request.map(|body| {
         body.map_err(|error| BodyError::from(error.to_string()))
             .boxed_unsync()
-    });
-    match app.blocks.invoker(caller).invoke(target, request).await {
+    })
+}
+
+/// An answer of the blocks, as WASI tells it.
+fn answered(answer: Result<Response<Body>, InvokeError>) -> Result<Response<WasiBody>, Error> {
+    match answer {
         Ok(response) => Ok(response.map(|body| {
             body.map_err(|error| Error::InternalError(Some(error.to_string())))
                 .boxed_unsync()

@@ -1,15 +1,16 @@
 //! The apps of a host and the calls into them.
 
 use crate::{
+    Surroundings,
     bindings::berth::exports::pubsub::subscriptions as wit,
-    cache::Cache,
+    cache::{Cache, Compiled},
     delivery,
     failure::Failure,
     guest::{Ready, classify},
     http as guest_http,
     idle::IdleInstances,
     load::{LoadError, LoadedApp, Loader},
-    platform::Platforms,
+    platform::{Platform, Platforms},
     run::Run,
     served, spans,
     workflow::{Places, Versions},
@@ -17,7 +18,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use berth_blocks::{
-    Backends, Blocks, Caller, Deliver, Delivery, DeliveryOutcome,
+    Backends, Blocks, Caller, Deliver, Delivery, DeliveryOutcome, clock,
     invocation::{Body, Invoke, InvokeError, LocalApps, Target},
 };
 use berth_resources::{BulkSettings, Limits, Rule, Subscription};
@@ -44,6 +45,33 @@ pub struct RuntimeOptions {
     pub instances: u32,
 }
 
+/// Engines and compiled guests, which several runtimes of a process may share. Cheap to clone.
+#[derive(Clone)]
+pub struct GuestEngines(Arc<Shared>);
+
+struct Shared {
+    platforms: Platforms,
+    cache: Cache,
+}
+
+impl GuestEngines {
+    /// Makes nothing yet: an engine is made for the first guest that needs it.
+    ///
+    /// # Errors
+    /// The cache directory cannot be used.
+    pub fn new(options: &RuntimeOptions) -> anyhow::Result<Self> {
+        Ok(Self(Arc::new(Shared {
+            platforms: Platforms::new(options.instances),
+            cache: Cache::open(&options.cache_dir)?,
+        })))
+    }
+
+    /// Compiles a guest, or takes it from the cache.
+    pub(crate) fn compile(&self, guest: &[u8]) -> anyhow::Result<(Arc<Platform>, Compiled)> {
+        self.0.platforms.compile(&self.0.cache, guest)
+    }
+}
+
 /// The guests of one host.
 pub struct Runtime {
     loader: Arc<Loader>,
@@ -62,30 +90,42 @@ impl Runtime {
     /// # Errors
     /// The cache directory cannot be used.
     pub fn new(options: &RuntimeOptions, blocks: Blocks) -> anyhow::Result<Arc<Self>> {
-        let pool = Arc::new(Semaphore::new(options.instances as usize));
-        let cache = Cache::open(&options.cache_dir)?;
-        let idle = Arc::new(IdleInstances::default());
+        let engines = GuestEngines::new(options)?;
+        let early = engines.clone();
+        // An engine that cannot be made is the error of the first guest that is loaded.
+        tokio::task::spawn_blocking(move || drop(early.0.platforms.plain()));
+        let runtime = Self::on(engines, options.instances, blocks, Surroundings::default());
+        let idle = Arc::downgrade(&runtime.loader.idle);
+        tokio::spawn(IdleInstances::sweep(idle));
+        Ok(runtime)
+    }
+
+    /// A runtime on engines that others may use as well, with at most so many instances of its own. Instances that wait
+    /// for another call are dropped only when their places are needed.
+    #[must_use]
+    pub fn on(
+        engines: GuestEngines,
+        instances: u32,
+        blocks: Blocks,
+        surroundings: Surroundings,
+    ) -> Arc<Self> {
+        let pool = Arc::new(Semaphore::new(instances as usize));
         let loader = Loader {
-            platforms: Platforms::new(options.instances),
-            cache,
+            engines,
             blocks,
             pool: pool.clone(),
-            idle: idle.clone(),
+            idle: Arc::default(),
+            surroundings,
         };
-        let loader = Arc::new(loader);
-        tokio::spawn(IdleInstances::sweep(Arc::downgrade(&idle)));
-        let early = loader.clone();
-        // An engine that cannot be made is the error of the first guest that is loaded.
-        tokio::task::spawn_blocking(move || drop(early.platforms.plain()));
-        Ok(Arc::new(Self {
-            loader,
+        Arc::new(Self {
+            loader: Arc::new(loader),
             apps: ArcSwap::default(),
             versions: Versions::default(),
-            places: Places::new(options.instances, pool.clone()),
+            places: Places::new(instances, pool.clone()),
             pool,
-            instances: options.instances,
+            instances,
             draining: AtomicBool::new(false),
-        }))
+        })
     }
 
     /// Reads, compiles (or takes from the cache) and links a guest whose imports these backends are to serve. Nothing is
@@ -151,7 +191,7 @@ impl Runtime {
             namespace: target.namespace.clone(),
             app: target.app.clone(),
             trace,
-            deadline: Instant::now() + limits.timeout,
+            deadline: clock::instant() + limits.timeout,
         });
         let response = match self.call(&app, caller.clone(), request, span).await {
             Ok(response) => response,
@@ -223,7 +263,7 @@ impl Runtime {
             namespace: manifest.namespace.clone(),
             app: manifest.id.clone(),
             trace: Trace::generate(),
-            deadline: Instant::now() + manifest.limits.timeout,
+            deadline: clock::instant() + manifest.limits.timeout,
         });
         let explain = |failure: Failure| {
             format!(
@@ -348,7 +388,7 @@ impl Invoke for Runtime {
             app: target.app.clone(),
             trace,
             // A call never outlives the one that waits for it.
-            deadline: (Instant::now() + limits.timeout).min(caller.deadline),
+            deadline: (clock::instant() + limits.timeout).min(caller.deadline),
         });
         let called = self.call(&app, own.clone(), request, span).await;
         let status = called
@@ -438,6 +478,6 @@ fn receives(app: &LoadedApp, trace: Trace) -> Arc<Caller> {
         namespace: app.namespace.clone(),
         app: app.id.clone(),
         trace,
-        deadline: Instant::now() + app.limits.timeout,
+        deadline: clock::instant() + app.limits.timeout,
     })
 }

@@ -72,6 +72,8 @@ pub fn build(project: &Project, _say: &dyn Fn(&str)) -> Result<Built, Error> {
             "-std=gnu17",
             "-Wall",
             "-Wextra",
+            // What C99 forbade, and a linker would say without a place.
+            "-Werror=implicit-function-declaration",
         ])
         .arg(if project.colours {
             "-fcolor-diagnostics"
@@ -250,4 +252,55 @@ fn inputs(project: &Project, sources: Vec<PathBuf>) -> Result<Vec<PathBuf>, Erro
     inputs.push(folder);
     inputs.push(project.folder.join(project.language.manifest()));
     Ok(inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Request;
+
+    fn project(manifest: &str) -> (tempfile::TempDir, Project) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("berth.toml"), manifest).unwrap();
+        let request = Request {
+            project: folder.path().to_owned(),
+            language: None,
+            output: None,
+            tools: None,
+            colours: false,
+            force: false,
+        };
+        let project = Project::open(&request).unwrap();
+        (folder, project)
+    }
+
+    #[test]
+    fn a_guest_exports_what_it_offers_and_no_more() {
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+        let exports = |offers: &[&str]| {
+            let (resolve, world) = world(&wit, offers).unwrap();
+            resolve.worlds[world].exports.len()
+        };
+        assert_eq!(exports(&["http"]), 1);
+        assert_eq!(exports(&["subscriptions"]), 2);
+        assert_eq!(exports(&["http", "subscriptions", "workflows"]), 6);
+    }
+
+    #[test]
+    fn what_a_guest_cannot_offer_is_named_with_what_it_can() {
+        for (manifest, said) in [
+            ("name = 'a'\noffers = ['http', 'htpp']", "`htpp`"),
+            ("name = 'a'", "offers nothing"),
+        ] {
+            let (_folder, project) = project(manifest);
+            let Err(Error::Wrong { message, hint }) = offers(&project) else {
+                panic!("{manifest} is no manifest");
+            };
+            assert!(
+                message.contains("berth.toml") && message.contains(said),
+                "{message}"
+            );
+            assert!(hint.contains("http, subscriptions, workflows"), "{hint}");
+        }
+    }
 }

@@ -161,9 +161,10 @@ fn fill(text: &str, name: &str, root: &str, parts: &[&str]) -> String {
         .replace("{{name_}}", &name.replace('-', "_"))
 }
 
-/// Puts in what the parts have in files of their own.
+/// Puts in what the parts have in files of their own, which may be nothing.
 fn snippets(text: &str, root: &str, parts: &[&str]) -> String {
-    parts
+    Template::Full
+        .parts()
         .iter()
         .flat_map(|part| carried::below(&format!("{root}/{part}")))
         .map(|(file, _)| file)

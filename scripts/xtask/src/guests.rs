@@ -67,6 +67,7 @@ const REGISTRY: &str = "berth:workflow/registry@0.1.0";
 
 const SHOP: &str = "guest-examples/shop";
 const TESTS: &str = "tests/guests";
+const SDK_RUST: &str = "tests/guests/sdk-rust";
 
 const fn shop(name: &'static str, exports: &'static [&'static str]) -> Guest {
     let recipe = Recipe::Rust { workspace: SHOP };
@@ -155,6 +156,18 @@ const GUESTS: &[Guest] = &[
     test("hello-p3", RUST, &[HTTP_P3]),
     test("keyvalue", RUST, &[HTTP]),
     test("keyvalue-draft2", RUST, &[HTTP]),
+    test(
+        "planted",
+        RUST,
+        &[
+            HTTP,
+            SUBSCRIBER,
+            SUBSCRIPTIONS,
+            WORKFLOWS,
+            ACTIVITIES,
+            REGISTRY,
+        ],
+    ),
     test("probe", RUST, &[HTTP]),
     test("worker", RUST, &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     test(
@@ -171,6 +184,13 @@ const GUESTS: &[Guest] = &[
         "order-service",
         SHOP_TYPESCRIPT,
         &[HTTP_JS, SUBSCRIBER, WORKFLOWS],
+    ),
+    test(
+        "sdk-rust",
+        Recipe::Rust {
+            workspace: SDK_RUST,
+        },
+        &[HTTP],
     ),
     test("order-service", SHOP_C, &[HTTP, SUBSCRIBER, WORKFLOWS]),
     test("order-service", SHOP_PYTHON, &[HTTP, SUBSCRIBER, WORKFLOWS]),
@@ -222,7 +242,9 @@ impl Guest {
         let mut inputs = vec![source, "wit/berth.wit", "wit/deps"];
         match self.recipe {
             Recipe::Project { .. } => inputs.push("wit/sdk"),
-            Recipe::Rust { workspace: SHOP } => inputs.push("wit/sdk/rust"),
+            Recipe::Rust {
+                workspace: SHOP | SDK_RUST,
+            } => inputs.push("wit/sdk/rust"),
             _ => {}
         }
         inputs.into_iter().map(repository::path).collect()
@@ -242,7 +264,7 @@ pub fn build(group: Group) -> Result<()> {
             stale.push(guest);
         }
     }
-    for workspace in [SHOP, TESTS] {
+    for workspace in [SHOP, TESTS, SDK_RUST] {
         build_workspace(workspace, &stale)?;
     }
     for guest in stale {

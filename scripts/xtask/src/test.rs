@@ -71,7 +71,13 @@ pub fn run(soak: bool, nextest: &[String]) -> Result<()> {
 
 /// The host's workspace, and those of the guests.
 fn format() -> Result<()> {
-    for workspace in [".", "tests/guests", "guest-examples/shop", RUST_SDK] {
+    for workspace in [
+        ".",
+        "tests/guests",
+        "tests/guests/sdk-rust",
+        "guest-examples/shop",
+        RUST_SDK,
+    ] {
         let mut fmt = Command::new("cargo");
         fmt.current_dir(repository::path(workspace))
             .args(["fmt", "--all", "--check"]);

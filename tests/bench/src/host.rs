@@ -147,6 +147,14 @@ pub fn run_apps(
     run(settings, &documents, folder, &format!("/{}", first.name))
 }
 
+/// Runs an app on a host among others of the user whose folder is `user`.
+pub fn run_beside(settings: &Settings, folder: &Path, user: &Path, app: &App<'_>) -> Result<Host> {
+    let documents = documents(folder, &in_memory()?, std::slice::from_ref(app))?;
+    let mut command = command(settings, &documents, folder);
+    command.arg("--user-dir").arg(user);
+    serve(&mut command, folder, &format!("/{}", app.name))
+}
+
 /// Writes all documents into a folder below `folder`.
 fn documents(folder: &Path, backends: &str, apps: &[App<'_>]) -> Result<PathBuf> {
     let documents = folder.join("documents");

@@ -66,6 +66,14 @@ enum Command {
         #[arg(long)]
         port: u16,
     },
+    /// Serves a native hello with mutual TLS, as a peer.
+    #[command(hide = true)]
+    NativeTls {
+        #[arg(long)]
+        port: u16,
+        #[arg(long)]
+        certificates: PathBuf,
+    },
     /// Serves the values of a Redis, as a peer.
     #[command(hide = true)]
     NativeState {
@@ -80,6 +88,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Some(Command::NativeHello { port }) => peers::native::serve(port),
+        Some(Command::NativeTls { port, certificates }) => {
+            peers::mutual_tls::serve(port, &certificates)
+        }
         Some(Command::NativeState { port, redis }) => peers::native::serve_state(port, &redis),
         None => bench(&arguments),
     };

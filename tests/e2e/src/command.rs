@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use std::{env, ffi::OsStr, fmt, path::Path, process::Stdio, time::Duration};
 use tokio::process::Command;
 
-/// Longer than any command takes; one that hangs fails its test.
-const BOUND: Duration = Duration::from_secs(180);
+/// Longer than any command takes, a first build of a project included; one that hangs fails its test.
+const BOUND: Duration = Duration::from_secs(400);
 
 /// `berth <arguments>`, in the root of the repository.
 ///
@@ -104,6 +104,16 @@ impl Berth {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
+    }
+
+    /// Starts it; what it writes to stdout can be read.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(mut self) -> Result<tokio::process::Child> {
+        let shown = format!("{:?}", self.0.as_std());
+        let started = self.0.stdout(Stdio::piped()).spawn();
+        started.with_context(|| format!("starting {shown}"))
     }
 
     pub(crate) fn into_command(self) -> Command {

@@ -156,3 +156,30 @@ async fn what_a_program_cannot_do_at_its_start_is_a_warning() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_in_c_that_is_wrong_or_has_no_compiler_is_told_so() -> Result<()> {
+    let project = Folder::new()?;
+    project.write("berth.toml", "name = \"wrong\"\noffers = [\"http\"]\n")?;
+    let empty = build(&project).await?;
+    assert!(empty.stderr.contains("no C files in"), "{empty}");
+    project.write("src/app.c", "#include \"berth.h\"\nint x = ;\n")?;
+    let refused = build(&project).await?;
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.stderr.contains("src/app.c:2:"), "{refused}");
+    let command = berth(["build"])?
+        .arg(project.path())
+        .env("PATH", "/nowhere");
+    let missing = command.run().await?;
+    assert_eq!(missing.code, Some(2), "{missing}");
+    assert!(
+        missing.stderr.contains("no `clang` on the PATH"),
+        "{missing}"
+    );
+    assert!(
+        missing.stderr.contains("wasi-libc"),
+        "what to install: {missing}"
+    );
+    assert!(!project.path().join("wrong.wasm").exists(), "half a guest");
+    Ok(())
+}

@@ -48,7 +48,7 @@ async fn new(language: &str, template: &str) -> Result<Folder> {
 /// Runs a line, with the toolchains of `cargo xtask setup`.
 async fn run(line: &str, folder: &Path) -> Result<Finished> {
     let tools = repository().join("target/tools/berth");
-    let shared = repository().join("target/guest-build/templates");
+    let shared = repository().join("target/guest-build");
     let command = shell(line, folder)?.env("BERTH_TOOLS_DIR", tools);
     // Packages of others are compiled once for all templates.
     command.env("CARGO_TARGET_DIR", shared).run().await

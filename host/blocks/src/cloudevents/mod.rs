@@ -64,7 +64,7 @@ fn is_binary(content_type: &str) -> bool {
 
 /// This moment, plus something, in RFC 3339 with whole seconds.
 fn timestamp(ahead: std::time::Duration) -> String {
-    let now = time::OffsetDateTime::now_utc();
+    let now = time::OffsetDateTime::from(crate::clock::now());
     let moment = time::Duration::try_from(ahead)
         .ok()
         .and_then(|ahead| now.checked_add(ahead))

@@ -2,12 +2,13 @@
 
 use crate::{
     backend::Grant,
+    clock,
     pipeline::{Operation, call},
     pubsub::{InboundMessage, OutboundMessage, PubSubError},
 };
 use berth_resources::AppId;
 use berth_telemetry::trace::Trace;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Metadata of a dead letter: the topic, as the broker knows it, that the message came from.
@@ -55,7 +56,7 @@ pub(super) fn write(
         (ATTEMPTS, death.attempts.to_string()),
         (
             FAILED_AT,
-            OffsetDateTime::now_utc()
+            OffsetDateTime::from(clock::now())
                 .format(&Rfc3339)
                 .unwrap_or_default(),
         ),
@@ -84,7 +85,7 @@ pub(super) async fn publish(
         topic: [&grant.topic_prefix, topic].concat(),
         ..letter
     };
-    let deadline = Instant::now() + BUDGET;
+    let deadline = clock::instant() + BUDGET;
     let publish = |letter| async { grant.broker()?.publish(letter).await };
     let span = Operation::DeadLetter.span(trace, &grant.calls);
     if span.is_recorded() {

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     Blocks,
     backend::Block,
+    clock,
     cloudevents::{CloudEvent, from_binary},
     pubsub::{Attempt, InboundMessage, Lease, PubSubError},
 };
@@ -26,7 +27,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -147,7 +148,7 @@ impl Handling {
             Ok(read) => read,
             Err(reason) => return Verdict::Failed(death(reason)),
         };
-        if event.is_expired(SystemTime::now()) {
+        if event.is_expired(clock::now()) {
             return Verdict::Dropped(death("expired before it was delivered".to_owned()));
         }
         let route = match self.routes.route(&envelope) {

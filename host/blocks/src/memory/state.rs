@@ -2,6 +2,7 @@
 //! but survive the process.
 
 use crate::{
+    clock,
     memory::InMemoryWorkflows,
     registry::{Driver, OpenContext, OpenError, Opened},
     state::{
@@ -175,7 +176,7 @@ fn is_live(entry: &Entry, now: SystemTime) -> bool {
 
 impl InMemory {
     fn write<T>(&self, step: impl FnOnce(&mut Table, SystemTime) -> T) -> T {
-        let now = SystemTime::now();
+        let now = clock::now();
         let mut table = self.0.write();
         table.remove_expired(now);
         step(&mut table, now)
@@ -199,7 +200,7 @@ impl StateStore for InMemory {
         let entry = table.entries.get(key);
         // The clock is read only for entries that can expire.
         Ok(entry
-            .filter(|entry| entry.expires_at.is_none() || is_live(entry, SystemTime::now()))
+            .filter(|entry| entry.expires_at.is_none() || is_live(entry, clock::now()))
             .cloned())
     }
 
@@ -222,7 +223,7 @@ impl StateStore for InMemory {
         token: Option<&str>,
     ) -> Result<KeyPage, StateError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let now = SystemTime::now();
+        let now = clock::now();
         let table = self.0.read();
         // The token is the last key of the page before: stable whatever is deleted in between.
         let from = match token {
@@ -244,7 +245,7 @@ impl StateStore for InMemory {
         keys: &[String],
         _: &GetOptions,
     ) -> Vec<Result<Option<Entry>, StateError>> {
-        let now = SystemTime::now();
+        let now = clock::now();
         let table = self.0.read();
         keys.iter()
             .map(|key| Ok(table.live(key, now).cloned()))

@@ -13,6 +13,7 @@ mod payload;
 pub mod publish;
 pub mod run;
 pub mod schema;
+pub mod test;
 pub mod topics;
 pub mod workflow;
 
@@ -30,6 +31,7 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         Command::Check(args) => check::execute(&args),
         Command::New(args) => new::execute(&args),
         Command::Build(args) => build::execute(&args),
+        Command::Test(args) => test::execute(&args),
         Command::Schema(args) => schema::execute(&args),
         Command::Apps(args) => ask(apps::execute(&args)),
         Command::Components(args) => ask(components::execute(&args)),

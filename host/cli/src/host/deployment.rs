@@ -4,7 +4,7 @@ use super::{
     Documents, Settings,
     fleet::{Change, Fleet},
     guests::{self, LoadedGuest},
-    subscriptions, workflows,
+    workflows,
 };
 use crate::failure::Failure;
 use berth_blocks::{
@@ -54,7 +54,7 @@ impl Deployment {
     pub fn apps(&self) -> Vec<LoadedApp> {
         self.guests
             .iter()
-            .map(|guest| guest.loaded.clone())
+            .map(|guest| guest.deployable.loaded.clone())
             .collect()
     }
 
@@ -147,11 +147,11 @@ impl Workshop {
             .map_err(Failure::Findings)?;
         let (mut exposed, mut plan) = (Vec::new(), Vec::new());
         for guest in &guests {
-            let own = subscriptions::plan(&documents.resources, guest);
+            let own = guest.deployable.plan(&documents.resources.subscriptions);
             exposed.push(ExposedApp {
                 target: guest.target(),
-                http: guest.loaded.app().http.clone(),
-                private_paths: subscriptions::private_paths(guest, &own),
+                http: guest.app().http.clone(),
+                private_paths: guest.deployable.private_paths(&own),
             });
             plan.extend(own);
         }

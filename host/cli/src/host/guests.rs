@@ -7,8 +7,8 @@ use berth_blocks::{
     invocation::Target,
     registry::{InputFile, Opened},
 };
-use berth_resources::{App, Diagnostic, Severity, Subscription};
-use berth_runtime::{LoadedApp, Runtime, RuntimeOptions};
+use berth_resources::{App, Diagnostic, Severity};
+use berth_runtime::{Deployable, Runtime, RuntimeOptions};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     io::{self, IsTerminal as _},
@@ -22,10 +22,8 @@ use tokio::{sync::Semaphore, task::JoinSet};
 /// A guest that can be called, with what it was made from.
 #[derive(Clone)]
 pub struct LoadedGuest {
-    /// For calls.
-    pub loaded: LoadedApp,
-    /// Subscriptions that the guest declares in code.
-    pub declared: Vec<Subscription>,
+    /// For calls, with what it says of itself.
+    pub deployable: Deployable,
     made_from: MadeFrom,
 }
 
@@ -41,7 +39,12 @@ struct MadeFrom {
 impl LoadedGuest {
     /// The identity of its app.
     pub fn target(&self) -> Target {
-        self.loaded.app().into()
+        self.deployable.target()
+    }
+
+    /// The manifest.
+    pub fn app(&self) -> &App {
+        self.deployable.loaded.app()
     }
 
     /// Whether the two are one guest, loaded once.
@@ -89,7 +92,7 @@ pub async fn load_all(
     while let Some(joined) = loading.join_next().await {
         match joined {
             Ok((at, Ok(guest))) => {
-                progress.set_message(guest.loaded.app().id.to_string());
+                progress.set_message(guest.app().id.to_string());
                 guests.push((at, guest));
             }
             Ok((_, Err(found))) => problems.extend(found),
@@ -112,34 +115,9 @@ async fn load_one(
     backends: &Arc<Backends>,
     made_from: MadeFrom,
 ) -> Result<LoadedGuest, Vec<Diagnostic>> {
-    let app = &made_from.app;
-    let loaded = runtime
-        .load(app, backends)
-        .await
-        .map_err(|error| error.diagnostics().to_vec())?;
-    let declared = runtime
-        .declared_subscriptions(&loaded, backends)
-        .await
-        .map_err(|why| {
-            let message = format!(
-                "guest of app `{}` does not say what it subscribes to: {why}",
-                app.id
-            );
-            vec![error(app, message)]
-        })?;
-    runtime
-        .ask_registry(&loaded, backends)
-        .await
-        .map_err(|why| {
-            let message = format!(
-                "guest of app `{}` does not say which workflows and activities it has: {why}",
-                app.id
-            );
-            vec![error(app, message)]
-        })?;
+    let deployable = runtime.deployable(&made_from.app, backends).await?;
     Ok(LoadedGuest {
-        loaded,
-        declared,
+        deployable,
         made_from,
     })
 }
@@ -186,15 +164,6 @@ fn progress_bar(count: usize) -> ProgressBar {
     }
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
-}
-
-fn error(app: &App, message: String) -> Diagnostic {
-    Diagnostic {
-        origin: app.guest_origin.clone(),
-        severity: Severity::Error,
-        message,
-        hint: None,
-    }
 }
 
 /// The panic has been printed already.

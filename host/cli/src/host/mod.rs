@@ -26,7 +26,6 @@ mod running;
 mod signals;
 mod sources;
 mod start;
-mod subscriptions;
 mod summary;
 mod versions;
 mod watch;
@@ -39,6 +38,7 @@ pub use guests::check_guests;
 pub use instances::default_max as default_max_instances;
 pub use life::run;
 pub use projects::Building;
+pub use signals::stopped;
 pub use sources::Sources;
 
 use crate::args::Output;

@@ -101,19 +101,8 @@ impl Sources {
     }
 }
 
-/// `target/order_service.wasm` is app `order_service`; what cannot stand in an app ID becomes `-`.
 fn app_id_of(path: &Path) -> Result<AppId, Failure> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let allowed = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '_' {
-            c
-        } else {
-            '-'
-        }
-    };
-    let name: String = stem.chars().map(allowed).collect();
-    let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    name.parse().map_err(|_| {
+    AppId::of_file(path).ok_or_else(|| {
         let shown = path.display();
         Failure::input_text(format_args!(
             "no app ID can be made of the file name {shown}"

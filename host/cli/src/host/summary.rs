@@ -22,7 +22,7 @@ fn object(settings: &Settings, host: &HostFile, deployment: &Deployment, took: D
     let apps: Vec<_> = deployment
         .guests
         .iter()
-        .map(|guest| AppReport::of(&guest.loaded))
+        .map(|guest| AppReport::of(&guest.deployable.loaded))
         .collect();
     let components = deployment.components();
     let components: Vec<_> = components
@@ -126,7 +126,7 @@ fn dapr_http(settings: &Settings, host: &HostFile, deployment: &Deployment) -> V
 }
 
 fn app_row(guest: &LoadedGuest) -> [String; 4] {
-    let report = AppReport::of(&guest.loaded);
+    let report = AppReport::of(&guest.deployable.loaded);
     let alone = if report.exports.iter().any(|export| export == "http") {
         "-"
     } else {
@@ -141,7 +141,7 @@ fn app_row(guest: &LoadedGuest) -> [String; 4] {
     } else {
         "compiled"
     };
-    let took = ui::duration(guest.loaded.load_time());
+    let took = ui::duration(guest.deployable.loaded.load_time());
     let name = name(&report.namespace, &report.app_id);
     [
         name,

@@ -111,7 +111,7 @@ pub async fn tidy(workshop: &Workshop, deployment: &Deployment) {
 }
 
 fn with_workflows(guests: &[LoadedGuest]) -> impl Iterator<Item = &LoadedApp> {
-    let loaded = guests.iter().map(|guest| &guest.loaded);
+    let loaded = guests.iter().map(|guest| &guest.deployable.loaded);
     loaded.filter(|loaded| loaded.exports().workflows)
 }
 

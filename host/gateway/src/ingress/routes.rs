@@ -137,6 +137,15 @@ impl RouteTable {
         conflicts
     }
 
+    /// The app that answers clients at a path; `None`: nobody does.
+    #[must_use]
+    pub fn target(&self, host: Option<&str>, path: &str) -> Option<&Target> {
+        match self.find(host, path) {
+            Match::App(target) => Some(target),
+            Match::Nothing | Match::DotSegment => None,
+        }
+    }
+
     /// The app for a request. `host` may carry a port.
     pub(crate) fn find(&self, host: Option<&str>, path: &str) -> Match<'_> {
         let path = match canonical(path) {

@@ -6,16 +6,13 @@ use crate::{
     instance::GuestState,
 };
 use berth_blocks::{
-    Caller,
+    Caller, clock,
     invocation::{self as block, InvokeError},
 };
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 impl wit::Host for GuestState {
     async fn invoke(
@@ -52,7 +49,7 @@ fn patient(caller: &Arc<Caller>, patience: Option<Duration>) -> Arc<Caller> {
         return caller.clone();
     };
     Arc::new(Caller {
-        deadline: caller.deadline.min(Instant::now() + patience),
+        deadline: caller.deadline.min(clock::instant() + patience),
         ..Caller::clone(caller)
     })
 }

@@ -8,7 +8,7 @@ use crate::{
     spans,
 };
 use berth_blocks::{
-    Caller,
+    Caller, clock,
     workflow::{Failure, Payload},
 };
 use berth_workflow::ActivityTask;
@@ -23,7 +23,7 @@ pub(super) async fn run(guest: &Arc<Guest>, task: ActivityTask) -> Result<Payloa
         namespace: app.namespace.clone(),
         app: app.id.clone(),
         trace,
-        deadline: Instant::now() + app.limits.timeout,
+        deadline: clock::instant() + app.limits.timeout,
     });
     check(guest, &task.name)?;
     match call(guest, caller.clone(), task).await {

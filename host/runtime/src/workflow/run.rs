@@ -7,7 +7,7 @@ use crate::{
     meter::CpuClock,
     spans,
 };
-use berth_blocks::Caller;
+use berth_blocks::{Caller, clock};
 use berth_telemetry::trace::Trace;
 use berth_workflow::{Context, WorkflowEnd, WorkflowRun};
 use futures::future::BoxFuture;
@@ -16,7 +16,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Nobody waits for a workflow: its deadline is far away. CPU time bounds what it does between two waits.
@@ -72,7 +72,7 @@ async fn in_instance(
         app: app.id.clone(),
         // A workflow is replayed and may take months: its activities have spans, below that of whoever started it.
         trace: Trace::remote(spans::started_by(run.traceparent.as_deref())),
-        deadline: Instant::now() + NO_DEADLINE,
+        deadline: clock::instant() + NO_DEADLINE,
     });
     let store = guest.prepare_workflow(caller, context)?;
     let cpu = store.data().meter.cpu.clone();

@@ -12,9 +12,11 @@ pub struct Random {
 }
 
 impl Random {
-    pub(crate) fn new(execution: &str) -> Self {
+    /// The randomness of a seed; that of a workflow is the ID of its execution.
+    #[must_use]
+    pub fn new(seed: &str) -> Self {
         Self {
-            seed: Sha256::digest(execution.as_bytes()).into(),
+            seed: Sha256::digest(seed.as_bytes()).into(),
             block: 0,
             left: Vec::new(),
         }

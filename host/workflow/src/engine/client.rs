@@ -236,7 +236,9 @@ impl Engine {
                     }
                 }
             }
+            self.shared.reach("before purge").await;
             let purged = self.shared.store.purge(key, force).await?;
+            self.shared.reach("after purge").await;
             self.shared.ended(key);
             Ok(purged)
         })

@@ -42,6 +42,8 @@ pub struct Config {
     pub idle_after: Duration,
     /// When an instance that should move and does not is reported.
     pub stuck_after: Duration,
+    /// How often to purge what ended, and to look for what does not move.
+    pub housekeeping_interval: Duration,
     /// How long instances are kept after they ended.
     pub retention: Retention,
 }
@@ -79,6 +81,7 @@ impl Default for Config {
             inbox_interval: None,
             idle_after: Duration::from_secs(10),
             stuck_after: Duration::from_secs(60),
+            housekeeping_interval: Duration::from_secs(5),
             retention: Retention::default(),
         }
     }

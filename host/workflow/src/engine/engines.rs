@@ -34,6 +34,7 @@ pub struct Engines {
     blocks: Blocks,
     executor: Arc<dyn Executor>,
     config: Config,
+    platform: Arc<dyn Platform>,
     limits: Mutex<HashMap<Namespace, Limits>>,
     open: Mutex<HashMap<Namespace, Arc<Slot>>>,
     stopped: AtomicBool,
@@ -84,10 +85,22 @@ impl Engines {
     /// No engine yet. Stores are those of the backends of `blocks`.
     #[must_use]
     pub fn new(blocks: Blocks, executor: Arc<dyn Executor>, config: Config) -> Arc<Self> {
+        Self::on(blocks, executor, config, Arc::new(Tokio))
+    }
+
+    /// The same on another platform.
+    #[must_use]
+    pub fn on(
+        blocks: Blocks,
+        executor: Arc<dyn Executor>,
+        config: Config,
+        platform: Arc<dyn Platform>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             blocks,
             executor,
             config,
+            platform,
             limits: Mutex::default(),
             open: Mutex::default(),
             stopped: AtomicBool::new(false),
@@ -158,8 +171,7 @@ impl Engines {
             inbox_interval: store.is_shared().then_some(INBOX_INTERVAL),
             ..self.config.within(limits)
         };
-        let platform: Arc<dyn Platform> = Arc::new(Tokio);
-        let engine = Engine::open(store, executor, platform, config).await?;
+        let engine = Engine::open(store, executor, self.platform.clone(), config).await?;
         let engine = Arc::new(engine);
         *running = Some(Running {
             backend,

@@ -5,11 +5,7 @@ use berth_blocks::workflow::{InstanceKey, MessageId, Release, Timestamp};
 use std::{
     collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
-
-/// Between two rounds.
-const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Rounds between two looks for instances that the store says are ours.
 const SURVEY_ROUNDS: u64 = 6;
@@ -80,7 +76,10 @@ pub(super) async fn serve(shared: Arc<Shared>) {
     let mut undriven = BTreeSet::new();
     let mut rounds = 0_u64;
     loop {
-        let next = shared.platform.now().after(INTERVAL);
+        let next = shared
+            .platform
+            .now()
+            .after(shared.config.housekeeping_interval);
         shared.platform.sleep_until(next).await;
         purge(&shared).await;
         if shared.doubtful.swap(false, Ordering::Relaxed) {

@@ -5,6 +5,7 @@
 //! order, and none more often than the kills explain.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod kill_points;
 mod shared;
 
 use berth_blocks::{
@@ -12,6 +13,7 @@ use berth_blocks::{
     workflow::{InstanceKey, WorkflowStore},
 };
 use berth_resources::{AppId, Namespace};
+use berth_servers::extent;
 use berth_workflow::{
     ActivityOptions, ActivityTask, Config, Conflict, Context, Engine, Executor, Failure, Payload,
     StartOptions, Tokio, WorkflowEnd, WorkflowRun,
@@ -34,6 +36,8 @@ const STORE: &str = "BERTH_WORKFLOW_TEST_STORE";
 const WORKFLOWS: u64 = 12;
 const STEPS: u64 = 25;
 const KILLS: usize = 8;
+/// How long a soak goes on with fresh workflows.
+const SOAK: Duration = Duration::from_secs(600);
 
 /// How long the test waits for the ledger to grow.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -157,23 +161,18 @@ async fn the_host_of_the_test() {
     }
 }
 
-/// This program as a host.
-fn command(folder: &Path, store: &str) -> Command {
+/// This program in a role: the name of an ignored test.
+fn command(role: &str, folder: &Path, store: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args([
-            "--exact",
-            "the_host_of_the_test",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", role, "--ignored", "--nocapture"])
         .env(HOST, folder)
         .env(STORE, store);
     command
 }
 
 fn spawn(folder: &Path, store: &str) -> Child {
-    let mut command = command(folder, store);
+    let mut command = command("the_host_of_the_test", folder, store);
     command.stdout(Stdio::null()).spawn().unwrap()
 }
 
@@ -200,10 +199,21 @@ fn until_grown(folder: &Path, count: usize, child: &mut Child) {
 
 #[test]
 fn a_host_that_is_killed_again_and_again_loses_nothing() {
-    kill_again_and_again("state.sqlite");
+    kill_again_and_again(|_| "state.sqlite".to_owned());
 }
 
-fn kill_again_and_again(store: &str) {
+/// Once, or for a long time: each round begins with nothing.
+fn kill_again_and_again(store: impl Fn(usize) -> String) {
+    let end = Instant::now() + extent(Duration::ZERO, SOAK);
+    for round in 0.. {
+        kill_in_a_round(&store(round));
+        if Instant::now() >= end {
+            return;
+        }
+    }
+}
+
+fn kill_in_a_round(store: &str) {
     let folder = tempfile::tempdir().unwrap();
     let mut kills = 0;
     for round in 0..KILLS {

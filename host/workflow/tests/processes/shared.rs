@@ -17,8 +17,9 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-fn on_postgresql(url: &str) -> String {
-    format!("state.postgresql connectionString={url}")
+/// With tables of its own for each round.
+fn on_postgresql(url: &str, round: usize) -> String {
+    format!("state.postgresql connectionString={url} tablePrefix=round{round}_")
 }
 
 fn on_redis(address: &str) -> String {
@@ -29,21 +30,28 @@ fn on_redis(address: &str) -> String {
 fn a_host_on_postgresql_that_is_killed_again_and_again_loses_nothing() {
     let runtime = runtime();
     let database = runtime.block_on(Postgres::shared());
-    kill_again_and_again(&on_postgresql(&database.url()));
+    let url = database.url();
+    kill_again_and_again(|round| on_postgresql(&url, round));
 }
 
 #[test]
 fn a_host_on_redis_that_is_killed_again_and_again_loses_nothing() {
     let runtime = runtime();
-    let server = runtime.block_on(Redis::start(RedisOptions::new().durable()));
-    kill_again_and_again(&on_redis(&server.address()));
+    // A server for each round, which ends with the next.
+    let server = std::cell::RefCell::new(None);
+    kill_again_and_again(|_| {
+        let new = runtime.block_on(Redis::start(RedisOptions::new().durable()));
+        let store = on_redis(&new.address());
+        *server.borrow_mut() = Some(new);
+        store
+    });
 }
 
 #[test]
 fn two_hosts_on_postgresql_take_over_from_each_other() {
     let runtime = runtime();
     let database = runtime.block_on(Postgres::shared());
-    two_hosts(&on_postgresql(&database.url()));
+    two_hosts(&on_postgresql(&database.url(), 0));
 }
 
 #[test]
@@ -54,7 +62,7 @@ fn two_hosts_on_redis_take_over_from_each_other() {
 }
 
 fn start(folder: &Path, store: &str, name: &str) -> Process {
-    let mut command = command(folder, store);
+    let mut command = command("the_host_of_the_test", folder, store);
     command.env(HOST, folder);
     Process::start(&mut command, &folder.join(name)).unwrap()
 }

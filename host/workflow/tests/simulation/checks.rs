@@ -182,7 +182,7 @@ pub fn executions(story: &Story, roots: &[Root], options: Options, violations: &
             ));
         }
     }
-    let calm = !options.faults && options.crash_at.is_none();
+    let calm = !options.faults && options.crash_at == [None; 2];
     let plain = roots.iter().all(|root| root.plan == Plan::Plain);
     for row in story.disk.rows() {
         if row.state.status != Status::Completed {

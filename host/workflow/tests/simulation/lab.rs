@@ -118,8 +118,13 @@ pub fn key(id: &str) -> InstanceKey {
 
 impl Lab {
     pub fn new() -> Self {
+        Self::seeded(7)
+    }
+
+    /// What happens at the same time happens in an order that the seed decides.
+    pub fn seeded(seed: u64) -> Self {
         Self {
-            world: World::new(7),
+            world: World::new(seed),
             disk: Disk::default(),
             code: Code::default(),
             config: Config {
@@ -132,6 +137,15 @@ impl Lab {
 
     /// A host with app `app`, and `others`.
     pub fn host_with(&self, others: &[&str]) -> LabHost {
+        self.host_of(others, 0)
+    }
+
+    /// A host whose clock is wrong by so many milliseconds.
+    pub fn host_skewed(&self, skew: i64) -> LabHost {
+        self.host_of(&[], skew)
+    }
+
+    fn host_of(&self, others: &[&str], skew: i64) -> LabHost {
         let life = self.world.new_life();
         let apps = std::iter::once(&"app")
             .chain(others)
@@ -143,7 +157,7 @@ impl Lab {
         let platform = HostPlatform {
             world: self.world.clone(),
             life,
-            skew: 0,
+            skew,
         };
         let (store, config) = (self.disk.store.clone(), self.config.clone());
         let engine = self.outside(async move {

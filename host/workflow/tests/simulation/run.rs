@@ -48,18 +48,25 @@ pub struct Root {
 pub struct Options {
     pub faults: bool,
     pub mutation: Mutation,
-    /// A crash at the `count`th time that a place is reached.
-    pub crash_at: Option<(&'static str, u64)>,
+    /// Crashes, one after the other, each at the `count`th time that a place is reached.
+    pub crash_at: [Option<(&'static str, u64)>; 2],
+    /// After each crash the store is away, too.
+    pub outages: bool,
+    /// How far the clocks of the hosts are apart at most, in milliseconds.
+    pub skew: u64,
 }
 
 impl Options {
     pub const CALM: Self = Self {
         faults: false,
         mutation: Mutation::None,
-        crash_at: None,
+        crash_at: [None; 2],
+        outages: false,
+        skew: 0,
     };
     pub const FAULTY: Self = Self {
         faults: true,
+        skew: 1_000,
         ..Self::CALM
     };
 }
@@ -85,6 +92,7 @@ pub struct Story {
     pub code: Arc<Mutex<Code>>,
     rates: Arc<Mutex<FaultRates>>,
     mutation: Mutation,
+    outages: bool,
     hosts: Vec<Arc<Host>>,
     crashes: AtomicU64,
 }
@@ -123,9 +131,12 @@ impl Story {
             }
             Arc::new(Host {
                 apps: apps.iter().map(|name| app(name)).collect(),
-                skew: match options.faults {
-                    true => world.with_rng(|rng| i64::try_from(rng.below(1_001)).unwrap() - 500),
-                    false => 0,
+                skew: match options.skew {
+                    0 => 0,
+                    apart => world.with_rng(|rng| {
+                        i64::try_from(rng.below(apart + 1)).unwrap()
+                            - i64::try_from(apart / 2).unwrap()
+                    }),
                 },
                 config,
                 engine: Mutex::new(None),
@@ -133,7 +144,7 @@ impl Story {
             })
         });
         let hosts = hosts.collect();
-        if let Some((place, count)) = options.crash_at {
+        for (place, count) in options.crash_at.into_iter().flatten() {
             world.crash_at(place, count);
         }
         let story = Arc::new(Self {
@@ -144,6 +155,7 @@ impl Story {
             code: Arc::new(Mutex::new(Code::Faithful)),
             rates: Arc::default(),
             mutation: options.mutation,
+            outages: options.outages,
             hosts,
             crashes: AtomicU64::new(0),
         });
@@ -303,9 +315,23 @@ async fn supervise(story: Arc<Story>, host: Arc<Host>) {
         let engine = host.engine.lock().take();
         drop(engine);
         story.crashes.fetch_add(1, Ordering::Relaxed);
+        if story.outages {
+            story.world.spawn(OUTSIDE, Box::pin(outage(story.clone())));
+        }
         let pause = story.world.with_rng(|rng| rng.between(1, 3_000));
         story.world.sleep(pause).await;
     }
+}
+
+/// For a while no call to the store does anything. Of two that overlap, the first to end ends both.
+async fn outage(story: Arc<Story>) {
+    *story.rates.lock() = FaultRates {
+        refused: 1_000,
+        ..FaultRates::default()
+    };
+    let length = story.world.with_rng(|rng| rng.between(2_000, 20_000));
+    story.world.sleep(length).await;
+    *story.rates.lock() = FaultRates::default();
 }
 
 /// Tells the story of a seed.
@@ -330,10 +356,12 @@ pub fn simulate_on(seed: u64, options: Options, disk: Disk) -> Report {
         })
         .collect();
     let begin = story.world.now();
-    let mut end = begin.after(Duration::from_secs(900));
+    // Where clocks are apart, what one host makes another wait for takes longer by so much.
+    let patience = Duration::from_secs(900) + Duration::from_millis(options.skew) * 10;
+    let mut end = begin.after(patience);
     if options.faults {
         let until = begin.after(Duration::from_millis(rng.between(1_000, 40_000)));
-        end = until.after(Duration::from_secs(900));
+        end = until.after(patience);
         story.begin_faults(&mut rng);
         story
             .world

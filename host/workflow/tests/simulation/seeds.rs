@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 /// Stories with faults in an ordinary test run.
 const FAULTY: u64 = 2_000;
 
+/// Stories in which the clocks of two hosts are far apart.
+const SKEWED: u64 = 150;
+
 /// Stories in which nothing goes wrong, so that counts are exact.
 const CALM: u64 = 300;
 
@@ -64,6 +67,17 @@ fn no_fault_breaks_a_rule_second_half() {
         report.crashes > 1_000 && report.faults > 1_000,
         "{report:?}"
     );
+}
+
+/// Each host takes the other's leases for ended, or its timers for far away: all of that is slow, and nothing is wrong.
+#[test]
+fn clocks_that_are_ten_minutes_apart_break_no_rule() {
+    let options = Options {
+        skew: 20 * 60 * 1_000,
+        ..Options::FAULTY
+    };
+    let report = tell(0..SKEWED, options);
+    assert!(report.crashes > 100, "{report:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use berth_workflow::{Platform, Task};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -39,8 +39,8 @@ struct State {
     rng: Rng,
     /// Crashes of a place, of a thousand times that it is reached.
     crash_chance: u64,
-    /// The place where the next crash must happen, and after how many times it is reached.
-    crash_at: Option<(&'static str, u64)>,
+    /// The places where the next crashes must happen, one after the other, and after how many times each is reached.
+    crash_at: VecDeque<(&'static str, u64)>,
     /// Lives that have ended, and those about to.
     crashed: BTreeSet<Life>,
     crashing: BTreeSet<Life>,
@@ -79,7 +79,7 @@ impl World {
             next: 1,
             rng: Rng::new(seed),
             crash_chance: 0,
-            crash_at: None,
+            crash_at: VecDeque::new(),
             crashed: BTreeSet::new(),
             crashing: BTreeSet::new(),
             reached: BTreeMap::new(),
@@ -100,9 +100,10 @@ impl World {
         self.0.lock().crash_chance = of_thousand;
     }
 
-    /// The host that reaches `place` for the `count`th time from now on crashes there.
+    /// The host that reaches `place` for the `count`th time crashes there: counted from now on, or from the crash that
+    /// was planned before.
     pub fn crash_at(&self, place: &'static str, count: u64) {
-        self.0.lock().crash_at = Some((place, count));
+        self.0.lock().crash_at.push_back((place, count));
     }
 
     /// How often each place was reached.
@@ -299,7 +300,7 @@ impl World {
     fn reach(&self, life: Life, place: &'static str) -> bool {
         let mut state = self.0.lock();
         *state.reached.entry(place).or_default() += 1;
-        let planned = match &mut state.crash_at {
+        let planned = match state.crash_at.front_mut() {
             Some((at, count)) if *at == place => {
                 *count -= 1;
                 *count == 0
@@ -307,7 +308,7 @@ impl World {
             _ => false,
         };
         if planned {
-            state.crash_at = None;
+            state.crash_at.pop_front();
         }
         let chance = state.crash_chance;
         let crash = planned || (chance > 0 && state.rng.chance(chance));

@@ -8,15 +8,18 @@ mod http_reused;
 mod idle_memory;
 mod invocation;
 pub mod loops;
+mod mesh;
 mod pubsub_kafka;
 mod pubsub_rabbitmq;
 mod pubsub_redis;
 mod pubsub_sqlite;
+mod resiliency;
 mod state_postgresql;
 mod state_redis;
 mod state_sqlite;
 mod stores;
 mod tenants;
+mod testkit;
 mod topics;
 mod tracing;
 mod wit_call;
@@ -56,7 +59,9 @@ measurements! {
     HttpReused http_reused "a hello over HTTP, instances that serve a thousand requests",
     Tracing tracing "what tracing costs a hello that nobody records",
     WitCall wit_call "one call of a guest to state in memory, under every policy",
+    Resiliency resiliency "what a resiliency policy adds to a call of a guest",
     Invocation invocation "calls of an app to an app of the same host, fresh instances",
+    Mesh mesh "calls of an app to an app on another host, with mutual TLS",
     DaprHttpState dapr_http_state "a value of state.redis through the Dapr HTTP API",
     StateSqlite state_sqlite "writes to state.sqlite, each on the disk when it is answered",
     PubsubSqlite pubsub_sqlite "messages published to pubsub.sqlite, received and acknowledged",
@@ -67,6 +72,7 @@ measurements! {
     PubsubRabbitmq pubsub_rabbitmq "messages that guests publish to and handle from pubsub.rabbitmq",
     PubsubKafka pubsub_kafka "messages that guests publish to and handle from pubsub.kafka",
     Workflow workflow "workflows of sequential steps, each on the disk before the next begins",
+    Testkit testkit "scenarios of component tests on a guest that is in the cache",
     ColdStart cold_start "from the start of the process to the first answer, guest compiled before",
     IdleMemory idle_memory "resident memory of an app that has answered once",
 }

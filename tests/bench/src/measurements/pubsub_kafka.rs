@@ -78,10 +78,13 @@ impl Bare for Client {
         if consumer.subscription()?.count() == 0 {
             consumer.subscribe(&[topic])?;
         }
+        consumer.resume(&consumer.assignment()?)?;
         for _ in 0..messages {
             consumer.store_offset_from_message(&consumer.recv().await?)?;
         }
         consumer.commit_consumer_state(CommitMode::Sync)?;
+        // Like a host that stands still while the next backlog is published, it fetches nothing meanwhile.
+        consumer.pause(&consumer.assignment()?)?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! What one WIT call costs: `store.get` and `store.set` of a guest, in a loop, by the guest's own clock.
 
 use crate::{
-    host::{self, App},
+    host::{self, App, Host},
     http, paths,
     report::{Budget, Line, Unit},
     samples::alternate,
@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use std::time::Duration;
 
 const BUDGET: Budget = Budget::AtMost(2.0);
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("wit_call")?;
@@ -19,18 +19,11 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let apps = [App::fresh("hello", &hello), App::fresh("bench", &bench)];
     let host = host::run_apps(settings, &folder, &host::in_memory()?, &apps)?;
     http::get(host.address, "/bench/state/fill", PATIENCE)?;
-    let microseconds = |operation: &str| -> Result<f64> {
-        let path = format!("/bench/state/{operation}?n={}", settings.calls);
-        let nanoseconds: f64 = http::get(host.address, &path, PATIENCE)?
-            .parse()
-            .context("the guest answers with a number")?;
-        Ok(nanoseconds / f64::from(settings.calls) / 1000.0)
-    };
     let [get, set] = alternate(
         settings.rounds,
         [
-            Box::new(|| microseconds("get")),
-            Box::new(|| microseconds("set")),
+            Box::new(|| microseconds(settings, &host, "get")),
+            Box::new(|| microseconds(settings, &host, "set")),
         ],
     )?;
     let unit = Unit::Microseconds;
@@ -38,4 +31,13 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
         Line::alone("get from state.in-memory", unit, &get, BUDGET),
         Line::alone("set in state.in-memory", unit, &set, BUDGET),
     ])
+}
+
+/// Microseconds of one operation of the guest `bench` on its state, whose keys are there.
+pub fn microseconds(settings: &Settings, host: &Host, operation: &str) -> Result<f64> {
+    let path = format!("/bench/state/{operation}?n={}", settings.calls);
+    let nanoseconds: f64 = http::get(host.address, &path, PATIENCE)?
+        .parse()
+        .context("the guest answers with a number")?;
+    Ok(nanoseconds / f64::from(settings.calls) / 1000.0)
 }

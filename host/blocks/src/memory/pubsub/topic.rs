@@ -1,11 +1,14 @@
 //! One topic: its messages and what each group has done with them. No clock and no lock of its own.
 
 use super::group::{Group, Receipt};
-use crate::pubsub::{Attempt, OutboundMessage, PubSubError, StoredMessage, TopicDepth};
+use crate::{
+    clock,
+    pubsub::{Attempt, OutboundMessage, PubSubError, StoredMessage, TopicDepth},
+};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 use tokio::{sync::Notify, time::Instant};
 
@@ -70,7 +73,7 @@ impl Topic {
             data: message.data,
             content_type: Some(message.content_type).filter(|text| !text.is_empty()),
             metadata: message.metadata,
-            published_at: SystemTime::now(),
+            published_at: clock::now(),
         };
         let message = Message {
             stored,

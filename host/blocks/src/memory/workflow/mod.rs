@@ -42,6 +42,11 @@ impl InMemoryWorkflows {
         self.0.lock().counts()
     }
 
+    /// Ends the lease of every host, as if all of them had been away for long.
+    pub fn end_leases(&self) {
+        self.0.lock().end_leases();
+    }
+
     /// Every row, by key: for checks after a test.
     #[must_use]
     pub fn rows(&self) -> Vec<InstanceRow> {

@@ -57,6 +57,10 @@ impl Table {
         self.leases.insert(owner.to_owned(), until);
     }
 
+    pub(super) fn end_leases(&mut self) {
+        self.leases.clear();
+    }
+
     pub(super) fn leave(&mut self, owner: &str) {
         self.leases.remove(owner);
     }

@@ -25,6 +25,7 @@ use berth_blocks::{
 use berth_drivers::{ResolverContext, open_resolver};
 use berth_mesh::{
     AccessRules, Gate, HttpEndpoints, Keyring, MeshListener, Router, Security, ServerLimits,
+    access_rules,
 };
 use berth_resources::{Diagnostic, HttpEndpoint, NameResolution, Resources};
 use std::{
@@ -138,7 +139,7 @@ impl Fleet {
         }
         let guests = resources.apps.iter().map(Target::from);
         Ok(Change {
-            rules: rules(resources),
+            rules: access_rules(resources),
             endpoints,
             resolution,
             apps: guests.collect(),
@@ -321,13 +322,4 @@ fn make_folder(folder: &Path) -> Result<(), Failure> {
 fn workloads(resources: &Resources, callers: &[Target]) -> HashSet<Target> {
     let guests = resources.apps.iter().map(Target::from);
     guests.chain(callers.iter().cloned()).collect()
-}
-
-fn rules(resources: &Resources) -> AccessRules {
-    let rules = resources.apps.iter().filter_map(|app| {
-        let configuration = resources.configuration_of(app)?;
-        let control = configuration.access_control.clone()?;
-        Some((Target::from(app), Arc::new(control)))
-    });
-    rules.collect()
 }

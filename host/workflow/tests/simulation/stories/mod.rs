@@ -3,6 +3,7 @@
 mod activities;
 mod lifecycle;
 mod limits;
+mod races;
 mod sagas;
 mod starts;
 mod timers;

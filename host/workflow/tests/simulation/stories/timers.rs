@@ -5,11 +5,14 @@ use berth_blocks::workflow::Status;
 use berth_workflow::{Config, EventKind, Payload, WorkflowEnd};
 use std::time::Duration;
 
+/// Timers of one workflow: as many as it may have.
+const COUNT: u64 = 10_000;
+
 #[test]
 fn timers_that_are_due_together_fire_in_the_order_of_their_due_times() {
     let lab = Lab::new();
     lab.code.workflow("timers", |context, _| async move {
-        let timers: Result<Vec<_>, _> = (0..2_000_u64)
+        let timers: Result<Vec<_>, _> = (0..COUNT)
             .map(|number| context.schedule_timer(Duration::from_secs(600 + (number * 7) % 50)))
             .collect();
         match timers {
@@ -38,7 +41,7 @@ fn timers_that_are_due_together_fire_in_the_order_of_their_due_times() {
             _ => None,
         })
         .collect();
-    assert!(fired.len() == 2_000 && fired.is_sorted());
+    assert!(fired.len() as u64 == COUNT && fired.is_sorted());
 }
 
 /// An instance that waits costs one row, and nothing of a host.
@@ -137,4 +140,41 @@ fn a_timer_and_an_event_race_the_same_way_in_every_replay() {
     }
     assert_eq!(lab.outcome(&host, "timer").1, "Some(0)");
     assert_eq!(lab.outcome(&host, "event").1, "Some(1)");
+}
+
+/// Whoever takes an instance over may have another idea of the time: the workflow's own never goes back, and its timer
+/// fires once.
+#[test]
+fn a_clock_that_jumps_moves_no_timer_twice() {
+    for jump in [-600_000, 600_000] {
+        let lab = Lab::new();
+        lab.code.workflow("sleeps", |context, _| async move {
+            let mut times = vec![context.now()];
+            for _ in 0..3 {
+                match context.schedule_timer(Duration::from_secs(60)) {
+                    Ok(timer) => drop(context.wait(timer).await),
+                    Err(_) => std::future::pending().await,
+                }
+                times.push(context.now());
+            }
+            let long = times
+                .windows(2)
+                .all(|pair| pair[0].until(pair[1]) >= Duration::from_secs(60));
+            WorkflowEnd::Completed(Payload::json(long.to_string()))
+        });
+        let host = lab.host();
+        lab.start(&host, "a", "sleeps", "1");
+        lab.pass(Duration::from_secs(90));
+        lab.kill(host);
+        let host = lab.host_skewed(jump);
+        assert_eq!(
+            lab.outcome(&host, "a"),
+            (Status::Completed, "true".to_owned())
+        );
+        let fired = lab.history("a");
+        let fired = fired
+            .iter()
+            .filter(|event| matches!(event.kind, EventKind::TimerFired { .. }));
+        assert_eq!(fired.count(), 3);
+    }
 }

@@ -75,6 +75,85 @@ fn changed_code_stalls_an_instance_until_it_fits_again() {
     assert_eq!(lab.code.attempts_of("reserve"), [1]);
 }
 
+/// Every kind of careless change stops at the event where it shows, and writes nothing; with the code of before the
+/// instance goes on as if nothing had been.
+#[test]
+fn every_change_that_does_not_fit_is_found_at_its_event() {
+    type Steps = &'static [(&'static str, &'static str)];
+    const BEFORE: Steps = &[("reserve", "1"), ("pay", "1"), ("ship", "1")];
+    let changes: [(Steps, &str); 6] = [
+        // Two change places.
+        (
+            &[("pay", "1"), ("reserve", "1"), ("ship", "1")],
+            "at event 1: the history has activity \"reserve\", the workflow asked for activity \"pay\"",
+        ),
+        // One is added,
+        (
+            &[("check", "1"), ("reserve", "1"), ("pay", "1")],
+            "at event 1: the history has activity \"reserve\", the workflow asked for activity \"check\"",
+        ),
+        // left out,
+        (
+            &[("reserve", "1"), ("ship", "1")],
+            "at event 3: the history has activity \"pay\", the workflow asked for activity \"ship\"",
+        ),
+        // left out at the end,
+        (
+            &[("reserve", "1")],
+            "at event 3: the history has activity \"pay\", the workflow asked for its end",
+        ),
+        // has another name,
+        (
+            &[("reserve", "1"), ("Pay", "1"), ("ship", "1")],
+            "at event 3: the history has activity \"pay\", the workflow asked for activity \"Pay\"",
+        ),
+        // or another input.
+        (
+            &[("reserve", "1"), ("pay", "2"), ("ship", "1")],
+            "at event 3: the history has activity \"pay\", the workflow asked for activity \"pay\" with another input or \
+             other options",
+        ),
+    ];
+    let define = |lab: &Lab, steps: Steps| {
+        lab.code
+            .workflow("steps", move |context: Context, _| async move {
+                let mut last = Ok(Payload::default());
+                for (name, input) in steps {
+                    let options = attempts(3);
+                    match context.schedule_activity(name, Payload::json(*input), options) {
+                        Ok(handle) => last = context.wait(handle).await,
+                        // A guest would trap.
+                        Err(_) => return std::future::pending().await,
+                    }
+                }
+                ended(last)
+            });
+    };
+    for (changed, expected) in changes {
+        let lab = Lab::new();
+        steps(&lab, &["reserve", "pay", "ship"]);
+        define(&lab, BEFORE);
+        let host = lab.host();
+        lab.start(&host, "a", "steps", "1");
+        lab.pass(Duration::from_secs(90));
+        lab.kill(host);
+        let before = lab.history("a");
+        define(&lab, changed);
+        let host = lab.host();
+        let row = lab.until("a", |row| row.state.status == Status::Stalled);
+        assert_eq!(row.state.problem.as_deref(), Some(expected));
+        lab.pass(Duration::from_secs(600));
+        assert_eq!(lab.history("a"), before, "{expected}");
+        define(&lab, BEFORE);
+        let engine = host.engine.clone();
+        let app = "app".parse().unwrap();
+        lab.outside(async move { engine.code_changed(&Namespace::default(), &app).await })
+            .unwrap();
+        assert_eq!(lab.outcome(&host, "a").0, Status::Completed);
+        assert_eq!(lab.code.attempts_of("reserve"), [1]);
+    }
+}
+
 #[test]
 fn a_stalled_instance_can_be_terminated() {
     let lab = Lab::new();

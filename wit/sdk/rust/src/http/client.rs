@@ -28,12 +28,12 @@ use crate::{
 pub fn send(request: Request) -> Result<Response> {
     let (head, body) = request.into_parts();
     let invalid = |what: &str| Error::new(Kind::Invalid, format!("{}: {what}", head.uri));
-    let outgoing = OutgoingRequest::new(wire::fields_of(&head.headers));
     let scheme = match head.uri.scheme_str() {
         Some("http") => Scheme::Http,
         Some("https") => Scheme::Https,
-        other => Scheme::Other(other.unwrap_or_default().to_owned()),
+        _ => return Err(invalid("an address begins with http:// or https://")),
     };
+    let outgoing = OutgoingRequest::new(wire::fields_of(&head.headers));
     let path = head.uri.path_and_query().map(|path| path.as_str());
     let authority = head.uri.authority().map(|authority| authority.as_str());
     let method = Method::Other(head.method.as_str().to_owned());

@@ -1,0 +1,63 @@
+//! Calls of an app to an app on another host, with mutual TLS and a fresh instance for each answer, beside what a native
+//! program pays for a call to a native server over one connection of HTTP/2 with the same TLS.
+
+use super::loops;
+use crate::{
+    host::{self, App},
+    paths,
+    peers::mutual_tls::{self, Client},
+    report::{Budget, Line, Unit},
+    samples::alternate,
+    settings::Settings,
+};
+use anyhow::{Context, Result};
+use berth_servers::Authority;
+use std::fs;
+
+const BUDGET: Budget = Budget::RatioAtLeast(0.8);
+
+pub fn run(settings: &Settings) -> Result<Vec<Line>> {
+    let folder = paths::scratch("mesh")?;
+    let (hello, bench) = (paths::guest("hello")?, paths::guest("bench")?);
+    let user = folder.join("user");
+    let start = |name: &str, app: &App<'_>| {
+        let own = folder.join(name);
+        fs::create_dir_all(&own).context("making a host's folder")?;
+        host::run_beside(settings, &own, &user, app)
+    };
+    let _callee = start("callee", &App::fresh("hello", &hello))?;
+    let caller = start("caller", &App::fresh("bench", &bench))?;
+    let authority = Authority::new();
+    authority.issue(mutual_tls::NAME);
+    let file = authority.certificate();
+    let certificates = file.parent().context("certificates lie in a folder")?;
+    let server = mutual_tls::start(&folder, certificates)?;
+    let runtime = loops::runtime()?;
+    let client = runtime.block_on(Client::connect(server.address, certificates))?;
+    let mut lines = Vec::new();
+    for (callers, budget, share) in [(1, Budget::None, 32), (16, BUDGET, 8)] {
+        let calls = settings.calls / share;
+        let [ours, theirs] = alternate(
+            settings.rounds,
+            [
+                Box::new(|| loops::guests(&caller, "/bench/invoke", callers, calls)),
+                Box::new(|| {
+                    let each = calls / callers;
+                    loops::natives(&runtime, callers, calls, |_| repeat(client.clone(), each))
+                }),
+            ],
+        )?;
+        let plural = if callers == 1 { "" } else { "s" };
+        let peer = ("bare hyper, same TLS", &theirs);
+        let what = format!("host to host, {callers} caller{plural}");
+        lines.push(Line::beside(&what, Unit::PerSecond, &ours, peer, budget));
+    }
+    Ok(lines)
+}
+
+async fn repeat(mut client: Client, times: u32) -> Result<()> {
+    for _ in 0..times {
+        client.call().await?;
+    }
+    Ok(())
+}
