@@ -141,8 +141,8 @@ fn any_case(name: &str) -> String {
         letter if letter.is_alphabetic() => {
             format!("[{}{}]", letter.to_lowercase(), letter.to_uppercase())
         }
-        letter if letter.is_alphanumeric() => letter.to_string(),
-        letter => format!("\\{letter}"),
+        letter if r"\^$.|?*+()[]{}/".contains(letter) => format!("\\{letter}"),
+        letter => letter.to_string(),
     };
     name.chars().map(letter).collect()
 }

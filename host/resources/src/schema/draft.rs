@@ -49,7 +49,10 @@ fn form(shape: &Shape, tree: &Tree) -> Option<Value> {
         Shape::Integer(range) => {
             json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() })
         }
-        Shape::Duration => unit(DURATION),
+        // Nothing else has no unit.
+        Shape::Duration => {
+            json!({ "anyOf": [{ "type": "string", "pattern": DURATION }, { "const": 0 }] })
+        }
         Shape::Milliseconds => unit(MILLISECONDS),
         Shape::Size => unit(SIZE),
         Shape::Choice(words) => choice(words),
@@ -74,13 +77,21 @@ fn choice(words: &[String]) -> Value {
             if letter.is_alphabetic() {
                 format!("[{low}{high}]")
             } else {
-                format!("\\{letter}")
+                escaped(letter)
             }
         });
         letters.collect::<String>()
     };
     let pattern = words.iter().map(any_case).collect::<Vec<_>>().join("|");
     json!({ "anyOf": [{ "enum": words }, { "type": "string", "pattern": format!("^({pattern})$") }] })
+}
+
+fn escaped(letter: char) -> String {
+    if r"\^$.|?*+()[]{}/".contains(letter) {
+        format!("\\{letter}")
+    } else {
+        letter.to_string()
+    }
 }
 
 /// A field that is known but never read, since it is an error wherever it stands, is no property.

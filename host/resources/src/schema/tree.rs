@@ -50,7 +50,9 @@ pub(super) fn comments(specimen: &str) -> HashMap<u32, String> {
     let mut comments = HashMap::new();
     let mut open: Vec<&str> = Vec::new();
     for (line, text) in (1..).zip(specimen.lines()) {
-        match text.trim_start().strip_prefix('#') {
+        let text = text.trim_start();
+        // The first field of a list's item may have its comment behind the dash.
+        match text.strip_prefix("- ").unwrap_or(text).strip_prefix('#') {
             Some(comment) => open.push(comment.trim()),
             None if open.is_empty() => {}
             None => {
