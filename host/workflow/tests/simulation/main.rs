@@ -15,6 +15,7 @@ mod clients;
 mod disk;
 mod failpoints;
 mod faults;
+mod golden;
 mod guest;
 mod lab;
 mod mutations;
