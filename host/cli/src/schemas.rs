@@ -110,6 +110,9 @@ fn settings(driver: &Driver) -> Value {
     let schema = (driver.schema)();
     let fields = schema.get("properties").and_then(Value::as_object);
     let names = driver.metadata_names();
+    if names.is_empty() {
+        return json!({ "maxItems": 0 });
+    }
     let described = names.iter().filter_map(|name| {
         let field = fields?.get(name)?;
         let is_name = json!({ "properties": { "name": { "const": name } } });

@@ -61,22 +61,22 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serves a native hello, as a peer.
-    #[command(hide = true)]
-    NativeHello {
+    #[command(name = "native-hello", hide = true)]
+    Hello {
         #[arg(long)]
         port: u16,
     },
     /// Serves a native hello with mutual TLS, as a peer.
-    #[command(hide = true)]
-    NativeTls {
+    #[command(name = "native-tls", hide = true)]
+    Tls {
         #[arg(long)]
         port: u16,
         #[arg(long)]
         certificates: PathBuf,
     },
     /// Serves the values of a Redis, as a peer.
-    #[command(hide = true)]
-    NativeState {
+    #[command(name = "native-state", hide = true)]
+    State {
         #[arg(long)]
         port: u16,
         #[arg(long)]
@@ -87,11 +87,9 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
-        Some(Command::NativeHello { port }) => peers::native::serve(port),
-        Some(Command::NativeTls { port, certificates }) => {
-            peers::mutual_tls::serve(port, &certificates)
-        }
-        Some(Command::NativeState { port, redis }) => peers::native::serve_state(port, &redis),
+        Some(Command::Hello { port }) => peers::native::serve(port),
+        Some(Command::Tls { port, certificates }) => peers::mutual_tls::serve(port, &certificates),
+        Some(Command::State { port, redis }) => peers::native::serve_state(port, &redis),
         None => bench(&arguments),
     };
     match done {

@@ -106,7 +106,11 @@ async fn apps_and_components_show_what_runs_and_how_it_is() -> Result<()> {
         (&json!(1), &json!(0)),
         "{apps}"
     );
-    assert_eq!(apps[2]["exports"], json!(["http", "subscriber"]), "{apps}");
+    assert_eq!(
+        apps[2]["exports"],
+        json!(["http", "subscriber", "subscriptions"]),
+        "{apps}"
+    );
 
     let components = run(&host, &["components", "--output", "json"]).await?;
     assert_done(&components);
@@ -355,7 +359,7 @@ async fn a_host_says_what_runs_where_for_people_and_for_programs() -> Result<()>
     assert_eq!(ready["apps"].as_array().map(Vec::len), Some(5), "{ready}");
     assert_eq!(
         ready["subscriptions"].as_array().map(Vec::len),
-        Some(2),
+        Some(3),
         "{ready}"
     );
 

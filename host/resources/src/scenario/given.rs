@@ -31,6 +31,9 @@ pub struct StoreName {
     pub name: String,
 }
 
+/// Secrets of a store by name, each with its fields: one value is a field of the secret's own name.
+pub type Secrets = BTreeMap<String, BTreeMap<String, String>>;
+
 /// The world before anything happens. What a scenario does not say, its file says, or else the documents.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
@@ -47,8 +50,8 @@ pub struct Given {
     pub clock: Option<SystemTime>,
     /// State, by backend and key.
     pub state: BTreeMap<StoreName, (BTreeMap<String, Payload>, Origin)>,
-    /// Secrets, by backend and name: one value, or fields.
-    pub secrets: BTreeMap<String, (BTreeMap<String, BTreeMap<String, String>>, Origin)>,
+    /// Secrets, by backend.
+    pub secrets: BTreeMap<String, (Secrets, Origin)>,
     /// Other apps.
     pub apps: BTreeMap<AppId, (OtherApp, Origin)>,
     /// Services outside, by scheme and host.
@@ -236,12 +239,13 @@ fn stored(field: &Field<'_>) -> Payload {
     }
 }
 
-type Secrets = BTreeMap<String, (BTreeMap<String, BTreeMap<String, String>>, Origin)>;
-
-fn secret_stores(field: &Field<'_>, reading: &mut Reading<'_>) -> Secrets {
-    let mut stores = Secrets::new();
+fn secret_stores(
+    field: &Field<'_>,
+    reading: &mut Reading<'_>,
+) -> BTreeMap<String, (Secrets, Origin)> {
+    let mut stores = BTreeMap::new();
     for (store, place, own) in field.entries(reading) {
-        let mut secrets = BTreeMap::new();
+        let mut secrets = Secrets::new();
         for (name, _, secret) in own.entries(reading) {
             if let Some(fields) = secret_fields(name, &secret, reading) {
                 secrets.insert(name.to_owned(), fields);

@@ -28,7 +28,7 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let _callee = start("callee", &App::fresh("hello", &hello))?;
     let caller = start("caller", &App::fresh("bench", &bench))?;
     let authority = Authority::new();
-    authority.issue(mutual_tls::NAME);
+    let _ = authority.issue(mutual_tls::NAME);
     let file = authority.certificate();
     let certificates = file.parent().context("certificates lie in a folder")?;
     let server = mutual_tls::start(&folder, certificates)?;
