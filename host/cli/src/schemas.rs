@@ -160,16 +160,28 @@ fn without_dialect(mut schema: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use boon::{Compiler, Schemas};
+    use boon::{Compiler, SchemaIndex, Schemas};
 
-    fn fault(schema: &Value, document: &Value) -> Option<String> {
-        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
-        compiler
-            .add_resource("schema.json", schema.clone())
-            .unwrap();
-        let index = compiler.compile("schema.json", &mut schemas).unwrap();
-        let checked = schemas.validate(document, index);
-        checked.err().map(|error| format!("{error:#}"))
+    /// A schema as an editor uses it.
+    struct Editor {
+        schemas: Schemas,
+        index: SchemaIndex,
+    }
+
+    impl Editor {
+        fn with(name: &str) -> Self {
+            let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+            compiler
+                .add_resource("schema.json", find(name).unwrap())
+                .unwrap();
+            let index = compiler.compile("schema.json", &mut schemas).unwrap();
+            Self { schemas, index }
+        }
+
+        fn fault(&self, document: &Value) -> Option<String> {
+            let checked = self.schemas.validate(document, self.index);
+            checked.err().map(|error| format!("{error:#}"))
+        }
     }
 
     fn component(kind: &str, setting: &str) -> Value {
@@ -183,26 +195,26 @@ mod tests {
 
     #[test]
     fn every_component_type_has_a_schema_that_knows_its_settings() {
-        let any = find(ANY).unwrap();
+        let any = Editor::with(ANY);
         for driver in registry().0 {
-            let own = find(driver.kind).unwrap();
+            let own = Editor::with(driver.kind);
             for name in driver.metadata_names() {
                 for setting in [name.to_uppercase(), name] {
                     let document = component(driver.kind, &setting);
-                    assert_eq!(fault(&own, &document), None, "{}: {setting}", driver.kind);
-                    assert_eq!(fault(&any, &document), None, "{}: {setting}", driver.kind);
+                    assert_eq!(own.fault(&document), None, "{}: {setting}", driver.kind);
+                    assert_eq!(any.fault(&document), None, "{}: {setting}", driver.kind);
                 }
             }
             let misspelt = component(driver.kind, "no such setting");
-            assert!(fault(&own, &misspelt).is_some(), "{}", driver.kind);
-            assert!(fault(&any, &misspelt).is_some(), "{}", driver.kind);
+            assert!(own.fault(&misspelt).is_some(), "{}", driver.kind);
+            assert!(any.fault(&misspelt).is_some(), "{}", driver.kind);
         }
-        assert!(fault(&any, &component("state.reddis", "x")).is_some());
+        assert!(any.fault(&component("state.reddis", "x")).is_some());
     }
 
     #[test]
     fn a_file_may_hold_documents_of_any_kind() {
-        let any = find(ANY).unwrap();
+        let any = Editor::with(ANY);
         let app = |field: &str| {
             json!({
                 "apiVersion": "berth.dev/v1alpha1",
@@ -211,14 +223,11 @@ mod tests {
                 "spec": { field: "./orders.wasm" },
             })
         };
-        assert_eq!(fault(&any, &app("guest")), None);
-        assert!(fault(&any, &app("guesst")).is_some());
+        assert_eq!(any.fault(&app("guest")), None);
+        assert!(any.fault(&app("guesst")).is_some());
         assert!(
-            fault(
-                &any,
-                &json!({ "apiVersion": "berth.dev/v1alpha1", "kind": "Ap" })
-            )
-            .is_some()
+            any.fault(&json!({ "apiVersion": "berth.dev/v1alpha1", "kind": "Ap" }))
+                .is_some()
         );
     }
 

@@ -28,14 +28,9 @@ async fn follow(host: &mut Running, stop: &CancellationToken) {
     let mut watch = watch(host);
     let mut projects = projects(host);
     let mut pauses = Pauses::default();
+    // What changed since the documents were read, nobody has seen.
+    let mut changed = watch.is_some();
     loop {
-        // What is being opened when a file changes is opened again with the change.
-        let changed = tokio::select! {
-            () = stop.cancelled() => return,
-            () = changed(watch.as_mut()) => true,
-            () = built(projects.as_mut()) => true,
-            () = host.heal(&mut pauses) => false,
-        };
         if changed {
             let outcome = tokio::select! {
                 () = stop.cancelled() => return,
@@ -50,6 +45,13 @@ async fn follow(host: &mut Running, stop: &CancellationToken) {
         if let Some(projects) = &projects {
             projects.follow(host.apps());
         }
+        // What is being opened when a file changes is opened again with the change.
+        changed = tokio::select! {
+            () = stop.cancelled() => return,
+            () = noticed(watch.as_mut()) => true,
+            () = built(projects.as_mut()) => true,
+            () = host.heal(&mut pauses) => false,
+        };
     }
 }
 
@@ -72,7 +74,7 @@ fn projects(host: &Running) -> Option<Projects> {
     }
 }
 
-async fn changed(watch: Option<&mut Watch>) {
+async fn noticed(watch: Option<&mut Watch>) {
     match watch {
         Some(watch) => watch.changed().await,
         None => std::future::pending().await,

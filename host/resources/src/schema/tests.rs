@@ -14,7 +14,9 @@ fn properties(schema: &Value, path: &str, found: &mut Vec<(String, Value)>) {
         found.push((path, field.clone()));
     }
     for (key, step) in [("items", "[]"), ("additionalProperties", ".*")] {
-        properties(&schema[key], &format!("{path}{step}"), found);
+        if let Some(inner) = schema.get(key) {
+            properties(inner, &format!("{path}{step}"), found);
+        }
     }
     for form in ["anyOf", "oneOf"] {
         for form in schema[form].as_array().into_iter().flatten() {
