@@ -279,8 +279,8 @@ fn consumer(metadata: &KafkaMetadata) -> Vec<(&'static str, String)> {
             bytes(&metadata.consumer_fetch_default, 1 << 20),
         ),
         ("fetch.error.backoff.ms", "100".to_owned()),
-        // Looks again soon whether the app has taken what was fetched ahead: small batches are handled within this.
-        ("fetch.queue.backoff.ms", "5".to_owned()),
+        // Looks again soon whether the app has taken what was fetched ahead.
+        ("fetch.queue.backoff.ms", "50".to_owned()),
         ("queued.min.messages", buffer(metadata).to_string()),
         ("queued.max.messages.kbytes", FETCHED_KBYTES_MAX.to_string()),
     ]
