@@ -4,7 +4,7 @@ use crate::engine::EPOCH;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -97,19 +97,27 @@ impl ResourceLimiter for Meter {
     }
 }
 
-/// The most that one poll counts. A guest yields at every epoch: what lasts longer was a thread that had to wait for its
-/// processor, on a machine with more work than processors, and is nothing that the guest used.
+/// The most that a poll counts whose processor time was not measured. A guest yields at every epoch: what lasts longer
+/// was a thread that had to wait for its processor, on a machine with more work than processors.
 const POLL_MAX: Duration = EPOCH.saturating_mul(2);
 
-/// CPU time of one call: the time that its future was being polled. Waiting in the host does not count.
+/// CPU time of one call: what its future used while it was being polled. Waiting in the host does not count.
+///
+/// Most polls end within an epoch and are timed by the wall clock, which costs nothing. A guest that computes for a
+/// whole epoch is measured from its next poll on by the processor time of its thread (a system call at either end), so
+/// that a busy machine takes nothing from what the limit grants.
 #[derive(Debug)]
 pub(crate) struct CpuClock {
     origin: Instant,
     limit: Duration,
     /// Nanoseconds of finished polls.
     used: AtomicU64,
-    /// Nanoseconds after `origin` at which the present poll began.
+    /// Nanoseconds after `origin` at which the present poll began, or of its thread's processor time.
     began: AtomicU64,
+    /// The present poll counts its thread's processor time.
+    measured: AtomicBool,
+    /// The last poll took a whole epoch.
+    computing: AtomicBool,
 }
 
 impl CpuClock {
@@ -119,16 +127,26 @@ impl CpuClock {
             limit,
             used: AtomicU64::new(0),
             began: AtomicU64::new(0),
+            measured: AtomicBool::new(false),
+            computing: AtomicBool::new(false),
         }
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    /// Nanoseconds on the clock that this poll counts by.
+    fn now(&self, measured: bool) -> u64 {
+        let now = if measured {
+            processor_time()
+        } else {
+            self.origin.elapsed()
+        };
+        u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Call before the guest's future is polled.
+    /// Call before the guest's future is polled, on the thread that polls it.
     pub(crate) fn begin(&self) {
-        self.began.store(self.now(), Ordering::Relaxed);
+        let measured = self.computing.swap(false, Ordering::Relaxed);
+        self.measured.store(measured, Ordering::Relaxed);
+        self.began.store(self.now(measured), Ordering::Relaxed);
     }
 
     /// Call after it was polled.
@@ -138,17 +156,69 @@ impl CpuClock {
 
     /// Nanoseconds of the present poll.
     fn poll(&self) -> u64 {
-        let elapsed = self
-            .now()
+        let measured = self.measured.load(Ordering::Relaxed);
+        let used = self
+            .now(measured)
             .saturating_sub(self.began.load(Ordering::Relaxed));
-        elapsed.min(u64::try_from(POLL_MAX.as_nanos()).unwrap_or(u64::MAX))
+        if measured {
+            return used;
+        }
+        used.min(u64::try_from(POLL_MAX.as_nanos()).unwrap_or(u64::MAX))
     }
 
+    /// Whether the limit is used up, asked at the end of an epoch.
     fn exhausted(&self) -> bool {
+        self.computing.store(true, Ordering::Relaxed);
         let used = self
             .used
             .load(Ordering::Relaxed)
             .saturating_add(self.poll());
         Duration::from_nanos(used) > self.limit
+    }
+}
+
+/// Processor time of the calling thread.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A poll that computes for `used` of processor time, asks at its end as an epoch does, and then waits for its
+    /// processor as long again.
+    fn compute(clock: &CpuClock, used: Duration) -> bool {
+        clock.begin();
+        let start = processor_time();
+        while processor_time() - start < used {
+            std::hint::spin_loop();
+        }
+        std::thread::sleep(used);
+        let exhausted = clock.exhausted();
+        clock.end();
+        exhausted
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_its_processor_uses_nothing() {
+        let clock = CpuClock::new(Duration::from_millis(100));
+        assert!(!compute(&clock, EPOCH), "the first poll");
+        for poll in 1..=5 {
+            assert!(!compute(&clock, EPOCH), "poll {poll}");
+        }
+        let used = Duration::from_nanos(clock.used.load(Ordering::Relaxed));
+        assert!(used < Duration::from_millis(90), "{used:?}");
+    }
+
+    #[test]
+    fn what_a_guest_computes_counts() {
+        let clock = CpuClock::new(Duration::from_millis(40));
+        let polls = (0..6).filter(|_| !compute(&clock, EPOCH)).count();
+        assert!(polls <= 4, "{polls} polls of 10 ms were let through");
     }
 }
