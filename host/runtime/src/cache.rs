@@ -66,30 +66,39 @@ impl Cache {
     pub(crate) fn component(&self, engine: &Engine, bytes: &[u8]) -> anyhow::Result<Compiled> {
         let digest = digest(bytes);
         let path = self.path(engine, &digest);
-        if let Some(component) = load(engine, &path) {
-            return Ok(Compiled {
-                component,
-                from_cache: true,
-                digest,
-            });
+        let found = load(engine, &path);
+        let (component, from_cache) = match found {
+            Some(component) => (component, true),
+            None => self.compile(engine, bytes, &path)?,
+        };
+        Ok(Compiled {
+            component,
+            from_cache,
+            digest,
+        })
+    }
+
+    /// Compiles, unless another process that shares the directory does so already: its result is waited for.
+    fn compile(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        path: &Path,
+    ) -> anyhow::Result<(Component, bool)> {
+        let turn = Turn::take(path);
+        if let Some(component) = load(engine, path) {
+            return Ok((component, true));
         }
         let code = engine.precompile_component(bytes)?;
-        if let Err(error) = self.keep(&path, &code) {
+        if let Err(error) = self.keep(path, &code) {
             tracing::warn!(path = %path.display(), %error, "compiled guest not kept: the next start compiles it again");
             // SAFETY: the bytes come from this engine's compiler, a moment ago.
             let component = unsafe { Component::deserialize(engine, &code) }?;
-            return Ok(Compiled {
-                component,
-                from_cache: false,
-                digest,
-            });
+            return Ok((component, false));
         }
-        match load(engine, &path) {
-            Some(component) => Ok(Compiled {
-                component,
-                from_cache: false,
-                digest,
-            }),
+        drop(turn);
+        match load(engine, path) {
+            Some(component) => Ok((component, false)),
             None => bail!("the compiled guest {} cannot be loaded", path.display()),
         }
     }
@@ -121,6 +130,35 @@ impl Cache {
     }
 }
 
+/// The turn to compile one guest. It saves work and guards nothing: whoever gets none (a full disk, say) compiles, too.
+struct Turn {
+    path: PathBuf,
+    _locked: Option<fs::File>,
+}
+
+impl Turn {
+    fn take(compiled: &Path) -> Self {
+        let path = compiled.with_extension("lock");
+        let locked = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|file| file.lock().map(|()| file));
+        Self {
+            path,
+            _locked: locked.ok(),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
 fn digest(bytes: &[u8]) -> String {
     let content = Sha256::digest(bytes);
     content.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -139,5 +177,36 @@ fn load(engine: &Engine, path: &Path) -> Option<Component> {
             let _ = fs::remove_file(path);
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_that_need_one_guest_at_once_one_compiles_it() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let directory = folder.path().join("cache");
+        let engine = Engine::default();
+        let bytes = wat::parse_str("(component)")?;
+        let compiled = |_| -> anyhow::Result<bool> {
+            let cache = Cache::open(&directory)?;
+            Ok(!cache.component(&engine, &bytes)?.from_cache)
+        };
+        let compiled: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|n| scope.spawn(move || compiled(n))).collect();
+            threads.into_iter().map(|thread| thread.join()).collect()
+        });
+        let mut compiling = 0;
+        for thread in compiled {
+            compiling += usize::from(thread.expect("no panic")?);
+        }
+        assert_eq!(compiling, 1);
+        let left: Vec<_> = fs::read_dir(&directory)?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<std::io::Result<_>>()?;
+        assert_eq!(left.len(), 1, "{left:?}");
+        Ok(())
     }
 }
