@@ -5,7 +5,7 @@ use crate::{
     play::{Mode, play},
     sweep,
 };
-use berth_resources::scenario::{Scenario, Sweep, TestFile};
+use berth_resources::scenario::{Scenario, Sweep, TestFile, folder_of};
 use serde::Serialize;
 use std::{
     path::Path,
@@ -68,7 +68,7 @@ impl RunOptions {
 #[must_use]
 pub fn run_scenario(kit: &Kit, file: &Path, scenario: &Scenario, options: &RunOptions) -> Ran {
     let began = Instant::now();
-    let folder = file.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(file);
     let mut ran = Ran {
         file: file.display().to_string(),
         name: scenario.name.clone(),

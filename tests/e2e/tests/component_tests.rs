@@ -45,6 +45,17 @@ async fn scenarios_pass_or_fail_and_the_exit_code_says_so() -> Result<()> {
 }
 
 #[tokio::test]
+async fn without_a_path_the_scenarios_and_documents_of_the_working_folder_count() -> Result<()> {
+    let folder = Folder::new()?;
+    folder.copy(&guest("hello")?, "hello.wasm")?;
+    folder.app("hello", "./hello.wasm".as_ref(), "")?;
+    folder.write("hello.test.yaml", format!("scenarios:\n{RIGHT}"))?;
+    let ran = berth(["test"])?.current_dir(folder.path()).run().await?;
+    assert_eq!(ran.code, Some(0), "{ran}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_wrong_scenario_is_told_with_its_place() -> Result<()> {
     let folder = folder("  - { name: nothing, whne: [] }\n")?;
     let ran = berth(["test"])?.arg(folder.path()).run().await?;

@@ -29,7 +29,7 @@ pub use given::{Given, StoreName};
 pub use message::{Payload, RequestSpec};
 pub use operation::{OPERATIONS, OperationPattern};
 pub use pattern::{MapPattern, Pattern, PatternKind};
-pub use read::{TestFile, find_tests, is_test_file, read_test, read_test_text};
+pub use read::{TestFile, find_tests, folder_of, is_test_file, read_test, read_test_text};
 pub use step::{Action, Instance, Publish, Start, Step};
 pub use workflow::WorkflowCheck;
 

@@ -36,6 +36,15 @@ pub fn is_test_file(path: &Path) -> bool {
     ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
+/// The folder that a file lies in: what scenarios name is relative to it.
+#[must_use]
+pub fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// The files of scenarios below a folder, sorted, as documents are found; a file stands for itself.
 #[must_use]
 pub fn find_tests(path: &Path, findings: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
@@ -67,12 +76,7 @@ pub fn read_test(path: &Path) -> Result<TestFile, Vec<Diagnostic>> {
 /// # Errors
 /// Everything that is wrong with them, sorted by place.
 pub fn read_test_text(path: &Path, text: &str) -> Result<TestFile, Vec<Diagnostic>> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
+    let folder = folder_of(path);
     let options = LoadOptions::default();
     let mut reading = Reading {
         file: Arc::from(path),

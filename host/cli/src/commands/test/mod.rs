@@ -10,7 +10,7 @@ use crate::{
     ui,
 };
 use anyhow::Context;
-use berth_resources::scenario::Sweep;
+use berth_resources::scenario::{Sweep, folder_of};
 use berth_testkit::{Kit, Ran, RunOptions, Suite, junit};
 use clap::ValueEnum;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -197,12 +197,7 @@ impl Args {
             let folder = if path.is_dir() {
                 path.as_path()
             } else {
-                path.parent().unwrap_or(Path::new("."))
-            };
-            let folder = if folder.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                folder
+                folder_of(path)
             };
             watcher
                 .watch(folder, RecursiveMode::Recursive)
