@@ -8,6 +8,19 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// Hands every case to a macro that makes tests of them.
+macro_rules! each_case {
+    ($tests:ident! { $($place:tt)* }) => {
+        $tests! { $($place)*;
+            an_order_goes_through_and_the_same_order_is_the_same_saga,
+            a_failure_at_any_step_is_compensated_in_reverse_order,
+            a_canceled_saga_undoes_what_it_did,
+            sagas_survive_their_host_at_every_step,
+        }
+    };
+}
+pub(crate) use each_case;
+
 /// From here on an order waits for approval.
 const LARGE_CENTS: u64 = 100_000;
 

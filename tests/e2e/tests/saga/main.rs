@@ -12,12 +12,7 @@ macro_rules! sagas {
         mod $store {
             use super::*;
 
-            cases! { $shop;
-                an_order_goes_through_and_the_same_order_is_the_same_saga,
-                a_failure_at_any_step_is_compensated_in_reverse_order,
-                a_canceled_saga_undoes_what_it_did,
-                sagas_survive_their_host_at_every_step,
-            }
+            cases::each_case!(cases! { $shop });
         }
     )*};
 }

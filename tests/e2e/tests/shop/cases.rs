@@ -7,6 +7,28 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
+/// Hands every case to a macro that makes tests of them.
+macro_rules! each_case {
+    ($tests:ident! { $($place:tt)* }) => {
+        $tests! { $($place)*;
+            an_order_is_answered_stored_and_announced,
+            an_order_without_an_id_gets_one,
+            the_same_order_twenty_times_at_once_is_one_order,
+            an_invalid_order_is_told_which_field,
+            what_is_out_of_stock_is_never_sold,
+            an_order_of_two_skus_takes_both_or_none,
+            a_cart_is_replaced_merged_and_guarded_by_its_etag,
+            of_two_patches_at_once_one_may_lose_but_no_change_is_lost,
+            the_message_of_a_poison_customer_ends_in_the_audit,
+            a_customer_is_told_once_however_often_the_message_comes,
+            what_is_for_other_apps_is_not_for_the_outside,
+            what_no_app_does_is_not_found,
+            a_crowd_of_orders_adds_up,
+        }
+    };
+}
+pub(crate) use each_case;
+
 /// What the OpenAPI document says of every answer that is no success.
 fn assert_error(answer: &Answer, status: StatusCode, code: &str) {
     assert_eq!(answer.status, status.as_u16(), "{answer}");
