@@ -20,6 +20,27 @@ def to_text(data: str | bytes) -> str:
     return data if isinstance(data, str) else bytes(data).decode()
 
 
+class Body:
+    """The bytes of a call or of its answer, which text may be set for."""
+
+    @property
+    def data(self) -> bytes:
+        return self._data
+
+    @data.setter
+    def data(self, data) -> None:
+        self.set_data(data)
+
+    def set_data(self, data) -> None:
+        self._data = b"" if data is None else to_bytes(data)
+
+    def text(self) -> str:
+        return to_text(self._data)
+
+    def is_proto(self) -> bool:
+        return False
+
+
 def to_list(metadata: dict[str, str] | None, without: Iterable[str] = ()) -> list[tuple[str, str]]:
     """Metadata for the WIT, without what has a field of its own there."""
     return [(name, str(value)) for name, value in (metadata or {}).items() if name not in without]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from enum import Enum
 
-from ._data import Pairs, as_dict, to_bytes, to_text
+from ._data import Body, Pairs, as_dict, to_bytes, to_text
 
 
 class DaprRequest:
@@ -22,7 +22,7 @@ class DaprRequest:
 _as_dict = as_dict
 
 
-class InvokeMethodRequest(DaprRequest):
+class InvokeMethodRequest(Body, DaprRequest):
     """A call of a method of this app."""
 
     def __init__(self, data=None, content_type: str | None = None):
@@ -34,25 +34,8 @@ class InvokeMethodRequest(DaprRequest):
         self.params: dict[str, str] = {}
         self.set_data(data)
 
-    @property
-    def data(self) -> bytes:
-        return self._data
-
-    @data.setter
-    def data(self, data) -> None:
-        self.set_data(data)
-
-    def set_data(self, data) -> None:
-        self._data = b"" if data is None else to_bytes(data)
-
-    def text(self) -> str:
-        return to_text(self._data)
-
     def is_http(self) -> bool:
         return self.http_verb is not None
-
-    def is_proto(self) -> bool:
-        return False
 
 
 class BindingRequest(DaprRequest):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import Enum
 
-from ._data import Pairs, as_dict, to_bytes, to_text
+from ._data import Body, Pairs, as_dict, to_text
 
 _as_dict = as_dict
 
@@ -84,7 +84,7 @@ class BulkPublishResponse(DaprResponse):
         self.failed_entries = list(failed_entries)
 
 
-class InvokeMethodResponse(_Content, DaprResponse):
+class InvokeMethodResponse(Body, _Content, DaprResponse):
     """The answer of another app, or of a method of this one."""
 
     def __init__(self, data=None, content_type: str | None = None, headers: Pairs = (), status_code: int | None = None):
@@ -92,20 +92,6 @@ class InvokeMethodResponse(_Content, DaprResponse):
         self.content_type = content_type
         self.status_code = status_code
         self.set_data(data)
-
-    @property
-    def data(self) -> bytes:
-        return self._data
-
-    @data.setter
-    def data(self, data) -> None:
-        self.set_data(data)
-
-    def set_data(self, data) -> None:
-        self._data = b"" if data is None else to_bytes(data)
-
-    def is_proto(self) -> bool:
-        return False
 
     @property
     def headers(self) -> Pairs:
