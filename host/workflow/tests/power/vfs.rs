@@ -4,8 +4,10 @@
 //! failure leaves is then, for each file: everything synced, and of the writes after that any part, in any order, torn
 //! at sectors, since a disk promises nothing more.
 //!
-//! The only unsafe code of these tests: SQLite's interface for file systems is a table of C functions.
-#![allow(unsafe_code)]
+#![expect(
+    unsafe_code,
+    reason = "the file systems of SQLite are tables of C functions"
+)]
 
 use parking_lot::Mutex;
 use rusqlite::ffi::{
