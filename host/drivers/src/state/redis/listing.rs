@@ -2,8 +2,9 @@
 //!
 //! A page takes whole batches of the server's cursor, in the order of its hash table, and its token is the cursor of
 //! the batch that did not fit. Only a batch larger than the page is split; the token then carries hashes of the keys
-//! that were shown of it, so that deletes cannot hide a key. No key that stays is left out. One may come twice if the
-//! table is rebuilt in between: while keys are added at a great rate, or after most were deleted.
+//! that were shown of it, so that deletes cannot hide a key. A table that grows cuts its batches elsewhere each time:
+//! what was shown of a batch is looked for in those behind it, too. No key that stays is left out. One may come twice if
+//! the table shrinks in between, after most keys were deleted.
 //!
 //! A restarted server has another order, so tokens name its run and are refused by the next.
 
@@ -31,7 +32,7 @@ struct Place {
     cursor: u64,
     /// Asked for per batch: with another number the batch would be another.
     count: u32,
-    /// Hashes of the keys that were shown of this batch.
+    /// Hashes of the keys that were shown of this batch and have not come again.
     shown: Vec<u64>,
 }
 
@@ -103,11 +104,11 @@ impl Listing<'_> {
             loop {
                 let (next, batch) = self.scan(master, &place).await?;
                 batches += 1;
+                let hashes = batch.iter().map(|key| hash(key)).collect();
                 if let Some(token) = self.take(batch, &place) {
                     return Ok(self.page(Some(token)));
                 }
-                place.shown.clear();
-                place.cursor = next;
+                place.leave(&hashes, next);
                 if next == 0 {
                     break;
                 }
@@ -206,6 +207,14 @@ impl Listing<'_> {
 }
 
 impl Place {
+    /// Goes on behind a batch that was shown.
+    fn leave(&mut self, batch: &HashSet<u64>, next: u64) {
+        self.shown.retain(|hash| !batch.contains(hash));
+        // Deleted keys never come again: no token gets longer than this for them.
+        self.shown.truncate(BATCH_KEYS as usize);
+        self.cursor = next;
+    }
+
     fn token(&self) -> String {
         let shown: Vec<String> = self
             .shown
@@ -290,6 +299,19 @@ mod tests {
         ] {
             assert_eq!(Place::parse(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_key_that_was_shown_of_a_batch_may_come_in_the_next() {
+        let hashes = |keys: &[&str]| keys.iter().map(|key| hash(key)).collect::<HashSet<_>>();
+        let mut place = Place {
+            shown: vec![hash("a"), hash("b"), hash("moved")],
+            ..Place::default()
+        };
+        place.leave(&hashes(&["a", "b", "c"]), 7);
+        assert_eq!((place.cursor, &*place.shown), (7, &[hash("moved")][..]));
+        place.leave(&hashes(&["moved"]), 3);
+        assert_eq!(place.shown, []);
     }
 
     #[test]
