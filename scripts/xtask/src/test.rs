@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 const RUST_SDK: &str = "wit/sdk/rust";
 
-/// Steps that are done, with their times.
+/// Steps that are done, or failed, with their times.
 #[derive(Default)]
 struct Timetable {
     steps: Vec<(&'static str, Duration)>,
@@ -20,13 +20,12 @@ impl Timetable {
     fn step(&mut self, name: &'static str, body: impl FnOnce() -> Result<()>) -> Result<()> {
         println!("== {name}");
         let started = Instant::now();
-        body().with_context(|| format!("step `{name}`"))?;
+        let outcome = body().with_context(|| format!("step `{name}`"));
         self.steps.push((name, started.elapsed()));
-        Ok(())
+        outcome
     }
 
     fn print(&self) {
-        println!("== all passed");
         for (name, took) in &self.steps {
             println!("{name:<20} {:>7.1} s", took.as_secs_f64());
         }
@@ -38,6 +37,20 @@ impl Timetable {
 /// Runs every step; `nextest` is passed on to the test runner. Soaked tests take hours.
 pub fn run(soak: bool, nextest: &[String]) -> Result<()> {
     let mut timetable = Timetable::default();
+    let outcome = steps(&mut timetable, soak, nextest);
+    println!(
+        "== {}",
+        if outcome.is_ok() {
+            "all passed"
+        } else {
+            "failed"
+        }
+    );
+    timetable.print();
+    outcome
+}
+
+fn steps(timetable: &mut Timetable, soak: bool, nextest: &[String]) -> Result<()> {
     timetable.step("setup", setup::run)?;
     timetable.step("format", format)?;
     timetable.step("repository", check_repo::run)?;
@@ -64,9 +77,7 @@ pub fn run(soak: bool, nextest: &[String]) -> Result<()> {
                 .env("RUSTDOCFLAGS", "-D warnings")
                 .args(["doc", "--no-deps", "--workspace"]),
         )
-    })?;
-    timetable.print();
-    Ok(())
+    })
 }
 
 /// The host's workspace, and those of the guests.
