@@ -24,8 +24,9 @@ pub enum Set {
 
 /// The shop on a set, and the servers that live as long.
 pub struct Shop {
-    // Dropped before its servers.
+    // Dropped before its documents and servers.
     host: Host,
+    _folder: Option<Folder>,
     _ground: Ground,
 }
 
@@ -58,9 +59,36 @@ struct Ground {
 
 impl Ground {
     fn host(&self) -> Result<HostBuilder> {
-        let host = Host::builder().source(paths::shop()?);
-        Ok(host.arg("--resources-path").arg(self.documents.path()))
+        Ok(self.host_of(&paths::shop()?))
     }
+
+    fn host_of(&self, shop: &Path) -> HostBuilder {
+        let host = Host::builder().source(shop);
+        host.arg("--resources-path").arg(self.documents.path())
+    }
+}
+
+/// A copy of the shop that gives up on no message: an outage may outlast any number of attempts, after which the shop
+/// sends messages to their dead-letter topic.
+fn patient_shop() -> Result<Folder> {
+    let (shop, copy) = (paths::shop()?, Folder::new()?);
+    for folder in ["", "apps"] {
+        for entry in fs::read_dir(shop.join(folder))? {
+            let path = entry?.path();
+            if path.is_file() {
+                let name = Path::new(folder).join(name_of(&path));
+                copy.copy(&path, &name.to_string_lossy())?;
+            }
+        }
+    }
+    let policies = fs::read_to_string(shop.join("resiliency.yaml"))?;
+    let patient = policies.replace("maxRetries: 3", "maxRetries: -1");
+    ensure!(
+        patient != policies,
+        "resiliency.yaml has no `maxRetries: 3`"
+    );
+    copy.write("resiliency.yaml", patient)?;
+    Ok(copy)
 }
 
 impl Set {
@@ -73,6 +101,7 @@ impl Set {
         let ground = self.ground(Servers::start(self, number).await)?;
         Ok(Shop {
             host: ground.host()?.start().await?,
+            _folder: None,
             _ground: ground,
         })
     }
@@ -122,9 +151,10 @@ impl Set {
                 frail
             }
         };
-        let ground = self.ground(servers)?;
+        let (ground, shop) = (self.ground(servers)?, patient_shop()?);
         let shop = Shop {
-            host: ground.host()?.start().await?,
+            host: ground.host_of(shop.path()).start().await?,
+            _folder: Some(shop),
             _ground: ground,
         };
         Ok((shop, frail))
