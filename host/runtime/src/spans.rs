@@ -2,9 +2,11 @@
 
 use crate::{app::AppContext, failure::Failure};
 use berth_blocks::Delivery;
-use berth_telemetry::trace::{Origin, Span, SpanKind, Trace};
-use berth_workflow::ActivityTask;
+use berth_blocks::workflow::{Status, Timestamp};
+use berth_telemetry::trace::{Origin, Past, Span, SpanContext, SpanKind, Trace};
+use berth_workflow::{ActivityTask, EndedRun};
 use http::{HeaderMap, Request, StatusCode, Uri, uri::Authority};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// An app gets a request: where its work stands, and the span of that. The guest sees itself in the headers, so that
 /// what it asks of others nests below.
@@ -73,9 +75,40 @@ pub(crate) fn batch(app: &AppContext, batch: &[Delivery]) -> (Trace, Span) {
     (trace, span)
 }
 
-/// One attempt of an activity. It nests below whoever started the workflow: retries stand beside each other.
+/// A run of a workflow that has ended, perhaps after months and on another host than it began.
+pub(crate) fn workflow(app: &AppContext, run: &EndedRun) {
+    let context = |text: &Option<String>| text.as_deref()?.parse::<SpanContext>().ok();
+    let (Some(parent), Some(own)) = (context(&run.started_by), context(&run.traceparent)) else {
+        return;
+    };
+    let since_1970 = |at: Timestamp| Duration::from_millis(u64::try_from(at.0).unwrap_or(0));
+    let status = run.status.map_or("continued-as-new", Status::name);
+    let failed = matches!(
+        run.status,
+        Some(Status::Failed | Status::Canceled | Status::Terminated)
+    );
+    app.tracer.record_past(
+        parent,
+        own,
+        Past {
+            name: format!("workflow.run {}", run.workflow),
+            began: UNIX_EPOCH + since_1970(run.began),
+            took: run.began.until(run.ended),
+            attributes: vec![
+                (
+                    "berth.workflow.instance".into(),
+                    run.key.id.to_string().into(),
+                ),
+                ("berth.workflow.status".into(), status.to_lowercase().into()),
+            ],
+            failure: failed.then_some("workflow"),
+        },
+    );
+}
+
+/// One attempt of an activity. It nests below the run that asked for it: retries stand beside each other.
 pub(crate) fn activity(app: &AppContext, task: &ActivityTask) -> (Trace, Span) {
-    let trace = app.tracer.join(started_by(task.traceparent.as_deref()));
+    let trace = app.tracer.join(run_of(task.traceparent.as_deref()));
     let span = trace.span(SpanKind::Internal, || {
         format!("workflow.activity {}", task.name).into()
     });
@@ -85,8 +118,8 @@ pub(crate) fn activity(app: &AppContext, task: &ActivityTask) -> (Trace, Span) {
     (trace.inside(&span), span)
 }
 
-/// Who started a workflow, as its history has it.
-pub(crate) fn started_by(traceparent: Option<&str>) -> Origin {
+/// A run of a workflow, by its `traceparent`.
+pub(crate) fn run_of(traceparent: Option<&str>) -> Origin {
     Origin::of_texts(traceparent.unwrap_or_default(), "", "")
 }
 

@@ -9,8 +9,8 @@ use berth_blocks::workflow::{InstanceKey, Timestamp};
 use berth_resources::AppId;
 use parking_lot::Mutex;
 use std::{
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::Arc,
     task::{self, Poll},
     time::Duration,
@@ -256,6 +256,26 @@ impl Context {
             handles.iter().map(|handle| handle.0).collect(),
         ))
         .await;
+    }
+
+    /// The value of a call that waits, unless the instance is stopped meanwhile: for code that can then say where it
+    /// stands, as a guest does by a trap. Other code waits for ever and is dropped.
+    ///
+    /// # Errors
+    /// The instance is being stopped.
+    pub async fn unless_halted<T>(
+        &self,
+        waiting: impl Future<Output = T>,
+    ) -> Result<T, ContextError> {
+        let mut waiting = pin!(waiting);
+        poll_fn(|cx| match waiting.as_mut().poll(cx) {
+            Poll::Ready(value) => Poll::Ready(Ok(value)),
+            Poll::Pending if self.core.lock().poll_halt(cx.waker()) => {
+                Poll::Ready(Err(ContextError::Halted))
+            }
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     /// Whether an operation has ended, as far as the code has been given anything: it does not wait.

@@ -8,7 +8,9 @@
 
 use crate::{ActivityOptions, Failure, Payload, RetryPolicy};
 use berth_blocks::workflow::Timestamp;
+use berth_telemetry::trace::SpanContext;
 use serde::{Deserialize, Serialize};
+use sha2::Digest;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,6 +156,17 @@ pub struct Started {
     /// Who started it, as W3C `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+}
+
+impl Started {
+    /// The W3C `traceparent` of the run itself, below which all that it does nests. Its span ID follows from the run, so
+    /// that every host that drives it names the same span; the one on which it ends records it.
+    pub(crate) fn own_traceparent(&self) -> Option<String> {
+        let starter: SpanContext = self.traceparent.as_deref()?.parse().ok()?;
+        let digest = sha2::Sha256::digest(format!("span of {}", self.execution));
+        let seed = digest[..8].try_into().ok()?;
+        Some(starter.child_of_seed(seed).to_string())
+    }
 }
 
 fn is_zero(number: &u64) -> bool {

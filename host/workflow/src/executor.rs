@@ -1,7 +1,7 @@
 //! The code that the engine runs: guests in production, plain Rust in tests.
 
 use crate::{Context, Failure, Payload};
-use berth_blocks::workflow::InstanceKey;
+use berth_blocks::workflow::{InstanceKey, Status, Timestamp};
 use berth_resources::{AppId, Namespace};
 use futures::future::BoxFuture;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub struct WorkflowRun {
     pub name: String,
     /// Its input.
     pub input: Payload,
-    /// W3C `traceparent` of whoever started it.
+    /// W3C `traceparent` of the run.
     pub traceparent: Option<Arc<str>>,
     /// Digest of the code to run: what [`Executor::code`] chose.
     pub code: Option<String>,
@@ -28,7 +28,8 @@ pub enum WorkflowEnd {
     Completed(Payload),
     /// It returned an error.
     Failed(Failure),
-    /// It did what no workflow may do, or trapped: the reason, for people. The instance waits for other code.
+    /// It did what no workflow may do, or trapped: the reason, for people, and on further lines where it stood. The
+    /// instance waits for other code.
     Stalled(String),
     /// It could not be run here and now: the reason. The instance is tried again later.
     Unavailable(String),
@@ -51,8 +52,27 @@ pub struct ActivityTask {
     pub idempotency_key: String,
     /// From 1.
     pub attempt: u32,
-    /// W3C `traceparent` of whoever started the workflow.
+    /// W3C `traceparent` of the run that asked for it.
     pub traceparent: Option<Arc<str>>,
+}
+
+/// A run that has ended, for traces: one of an instance that continues as new is a run of its own.
+#[derive(Debug, Clone)]
+pub struct EndedRun {
+    /// The instance.
+    pub key: InstanceKey,
+    /// Name of the workflow.
+    pub workflow: String,
+    /// W3C `traceparent` of whoever started it.
+    pub started_by: Option<String>,
+    /// W3C `traceparent` of the run.
+    pub traceparent: Option<String>,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// How it ended; `None`: it continues as new.
+    pub status: Option<Status>,
 }
 
 /// Runs workflows and activities. One instance runs once at a time; activities run side by side.
@@ -82,4 +102,9 @@ pub trait Executor: Send + Sync + 'static {
 
     /// Runs one attempt of an activity. Dropped when nobody waits for it any more.
     fn run_activity(&self, task: ActivityTask) -> BoxFuture<'static, Result<Payload, Failure>>;
+
+    /// A run has ended, and that is stored. A host that ends in between never hears of it.
+    fn run_ended(&self, run: EndedRun) {
+        let _ = run;
+    }
 }

@@ -39,7 +39,7 @@ pub use codec::DecodeError;
 pub use context::{ChildOptions, Context, ContextError, Handle};
 pub use engine::{Config, Engine, Engines, History, Limits, Overdue, OwnedInstance, Retention};
 pub use event::{ActivityScheduled, ChildScheduled, Event, EventKind, Parent, Started};
-pub use executor::{ActivityTask, Executor, WorkflowEnd, WorkflowRun};
+pub use executor::{ActivityTask, EndedRun, Executor, WorkflowEnd, WorkflowRun};
 pub use failure::WaitError;
 pub use platform::{Platform, Task, Tokio};
 pub use policy::{ActivityOptions, Dispatch, RetryPolicy};

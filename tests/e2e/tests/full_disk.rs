@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a test harness answers on stdout")]
 
 use anyhow::{Context, Result, ensure};
-use berth_e2e::{Answer, Host, shop};
+use berth_e2e::{Answer, Folder, Host, eventually, guest, shop, timely};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::{
@@ -23,11 +23,14 @@ const CART_BYTES: usize = 512 << 10;
 const CARTS_MAX: usize = 200;
 
 type Test = fn() -> Result<()>;
-const TESTS: [(&str, Test); 2] = [
+const TESTS: [(&str, Test); 3] = [
     (
         "what_was_acknowledged_before_the_disk_was_full_stays",
         || run(disk_fills_up()),
     ),
+    ("workflows_wait_for_room_and_lose_nothing", || {
+        run(workflows_wait())
+    }),
     ("a_host_without_room_for_its_data_says_so", || {
         run(no_room_at_all())
     }),
@@ -196,6 +199,71 @@ async fn everything_is_there(host: &Host, carts: usize) -> Result<()> {
             answer.status
         );
     }
+    Ok(())
+}
+
+/// A call of the guest `worker`, which runs workflows.
+async fn worker(host: &Host, call: &str, body: &Value) -> Result<Answer> {
+    let request = host.client().request(Method::POST, &format!("/{call}"));
+    Answer::to(request.body(body.to_string())).await
+}
+
+/// Instances that were waiting when the disk got full take up their events when there is room again.
+async fn workflows_wait() -> Result<()> {
+    const INSTANCES: usize = 8;
+    let disk = Disk::mount()?;
+    let folder = Folder::new()?;
+    folder.app("worker", &guest("worker")?, "")?;
+    let host = Host::builder()
+        .source(folder.path())
+        .data_dir(disk.path().join("data"))
+        .start()
+        .await?;
+    let steps = json!([
+        {"activity": "echo", "input": "x".repeat(100_000)},
+        {"event": "go"},
+        {"activity": "effect", "input": "went on", "attempts": 100},
+    ]);
+    for instance in 0..INSTANCES {
+        let started = worker(&host, &format!("start/w{instance}"), &steps).await?;
+        ensure!(started.status == 200, "{started}");
+    }
+    for instance in 0..INSTANCES {
+        eventually("it waits", timely(), async || {
+            let seen = worker(&host, &format!("get/w{instance}"), &Value::Null).await;
+            let seen = seen.map_err(|error| format!("{error:#}"))?;
+            let waits = seen.json()["waitingOn"].to_string().contains("go");
+            waits.then_some(()).ok_or(seen.to_string())
+        })
+        .await?;
+    }
+    disk.fill()?;
+    let large = json!("y".repeat(1 << 20));
+    let mut refused = None;
+    for number in 0..INSTANCES * 4 {
+        let call = format!("raise/w{}?event=go&id=first", number % INSTANCES);
+        let raised = worker(&host, &call, &large).await?;
+        if raised.status != 200 {
+            refused = Some(raised);
+        }
+    }
+    let refused = refused.context("a full disk takes everything")?;
+    ensure!(refused.text().contains("free space"), "{refused}");
+    fs::remove_file(disk.path().join("filler"))?;
+    for instance in 0..INSTANCES {
+        eventually("it takes the event", timely(), async || {
+            let call = format!("raise/w{instance}?event=go&id=first");
+            let raised = worker(&host, &call, &json!(1)).await;
+            let raised = raised.map_err(|error| format!("{error:#}"))?;
+            (raised.status == 200)
+                .then_some(())
+                .ok_or(raised.to_string())
+        })
+        .await?;
+        let done = worker(&host, &format!("wait/w{instance}"), &Value::Null).await?;
+        ensure!(done.json()["status"] == "Status::Completed", "{done}");
+    }
+    ensure!(!host.said().contains("panicked"), "{}", host.said());
     Ok(())
 }
 

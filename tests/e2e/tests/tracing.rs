@@ -140,10 +140,11 @@ async fn an_order_is_the_same_tree_over_otlp() -> Result<()> {
 const ORDER_OF_TWO_HOSTS: &str = "\
 order-service server POST
   order-service client invocation.invoke apps
-    inventory-service server POST
-      inventory-service client state.bulk_get statestore
-      inventory-service client state.get statestore
-      inventory-service client state.transact statestore
+    order-service client invocation.attempt
+      inventory-service server POST
+        inventory-service client state.bulk_get statestore
+        inventory-service client state.get statestore
+        inventory-service client state.transact statestore
   order-service client secrets.get secretstore
   order-service client state.get statestore
   order-service client state.set statestore
@@ -226,6 +227,48 @@ async fn an_order_reaches_azure_monitor() -> Result<()> {
     assert!(of("default.order-service") > 0 && of("default.inventory-service") > 0);
     assert!(spans.iter().all(|span| span.attributes["iKey"] == "11-22"));
     assert!(!host.said().contains("11-22"));
+    Ok(())
+}
+
+/// Keys of collectors need not stand in documents.
+#[tokio::test]
+async fn keys_of_collectors_come_from_secret_stores() -> Result<()> {
+    let (otel, azure) = (Collector::start().await, Collector::start().await);
+    let (_folder, config) = config_file(&format!(
+        "    samplingRate: \"1\"\n    otel:\n      protocol: http\n      isSecure: false\n      endpointAddress: \
+         \"127.0.0.1:{}\"\n      headers:\n        - {{ name: x-key, secretKeyRef: {{ name: collector, key: key }} }}\n    \
+         azureMonitor:\n      connectionString: {{ secretKeyRef: {{ name: azure, key: connection }} }}\n",
+        otel.port()
+    ))?;
+    let village = Village::new()?;
+    village.app("probe", "probe", "[/]", "")?;
+    let connection = format!(
+        "InstrumentationKey=11-22;IngestionEndpoint=http://127.0.0.1:{}/",
+        azure.port()
+    );
+    let secrets = json!({"collector": {"key": "s3cret"}, "azure": {"connection": connection}});
+    let file = village.folder.write("secrets.json", secrets.to_string())?;
+    let file = file.display().to_string();
+    let metadata = [("secretsFile", &*file), ("multiValued", "true")];
+    village.component("vault", "secretstores.local.file", &metadata)?;
+    let host = village.host().arg("--config").arg(&config).start().await?;
+    host.client().get("/span").await?;
+    eventually("both have spans", timely(), async || {
+        match (otel.spans().is_empty(), azure.spans().is_empty()) {
+            (false, false) => Ok(()),
+            neither => Err(format!("{neither:?}")),
+        }
+    })
+    .await?;
+    let headers = otel.headers();
+    assert!(headers.iter().all(|headers| headers["x-key"] == "s3cret"));
+    assert!(
+        azure
+            .spans()
+            .iter()
+            .all(|span| span.attributes["iKey"] == "11-22")
+    );
+    assert!(!host.said().contains("s3cret") && !host.said().contains("11-22"));
     Ok(())
 }
 

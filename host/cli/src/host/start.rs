@@ -71,7 +71,8 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     )
     .await?;
     blocks.set_invoke(fleet.router.clone());
-    let engines = workflows::engines(settings.max_instances, &blocks, &runtime);
+    let data_dir = settings.data_dir.clone();
+    let engines = workflows::engines(settings.max_instances, data_dir, &blocks, &runtime);
     blocks.set_workflows(engines.clone());
     let workshop = Workshop {
         settings,

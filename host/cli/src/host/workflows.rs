@@ -7,19 +7,25 @@ use berth_runtime::Runtime;
 use berth_workflow::{Config, Engines, Limits, Retention};
 use std::{
     collections::{BTreeSet, HashMap},
+    path::PathBuf,
     sync::Arc,
 };
 
 /// Engines on the guests of a runtime. Workflows hold at most half of the instances, so that their activities always find
 /// a place.
-pub fn engines(instances: u32, blocks: &Blocks, runtime: &Arc<Runtime>) -> Arc<Engines> {
+pub fn engines(
+    instances: u32,
+    data_dir: PathBuf,
+    blocks: &Blocks,
+    runtime: &Arc<Runtime>,
+) -> Arc<Engines> {
     let instances = instances as usize;
     let config = Config {
         instances_max: (instances / 2).max(1),
         activities_max: instances,
         ..Config::default()
     };
-    let engines = Engines::new(blocks.clone(), runtime.clone(), config);
+    let engines = Engines::new(blocks.clone(), runtime.clone(), config, data_dir);
     let owner = Arc::downgrade(&engines);
     runtime.on_shortage(move |count| {
         if let Some(engines) = owner.upgrade() {

@@ -31,7 +31,9 @@ use berth_blocks::{
     invocation::{Body, InvokeError, Target},
     resolution::Resolver,
 };
+use berth_telemetry::trace::{Span, SpanKind, Trace};
 use directory::Directory;
+use host::Host;
 use http::{
     HeaderValue, Method, Request, Response, Uri, header,
     request::Parts,
@@ -136,6 +138,9 @@ impl Mesh {
             }) else {
                 break;
             };
+            outgoing.number = tried.len() + 1;
+            let span = outgoing.span(&host);
+            outgoing.trace = caller.trace.inside(&span);
             let Some(request) = outgoing.request() else {
                 break;
             };
@@ -155,6 +160,7 @@ impl Mesh {
                 }
                 Attempted::Failed(error) => error,
             };
+            span.fail(error.reason(), || error.reason().to_owned());
             metrics::counter!("berth_mesh_attempts_failed_total", "reason" => error.reason())
                 .increment(1);
             let is_safe = error.delivery() == Delivery::Undelivered;
@@ -176,6 +182,10 @@ struct Outgoing<'a> {
     caller: &'a Caller,
     caller_target: Target,
     target: &'a Target,
+    /// Where the present attempt stands.
+    trace: Trace,
+    /// Which one it is, from 1.
+    number: usize,
     head: Parts,
     body: Option<Resumable>,
 }
@@ -196,9 +206,10 @@ impl<'a> Outgoing<'a> {
         head.uri = to_absolute_form(&mut head, target)?;
         head.version = http::Version::HTTP_2;
         head.extensions.clear();
-        caller.trace.inject(&mut head.headers);
         Ok(Self {
             caller,
+            trace: caller.trace.clone(),
+            number: 1,
             caller_target: Target {
                 namespace: caller.namespace.clone(),
                 app: caller.app.clone(),
@@ -209,6 +220,21 @@ impl<'a> Outgoing<'a> {
         })
     }
 
+    /// The span of an attempt: what the other host does for it nests below.
+    fn span(&self, host: &Host) -> Span {
+        let trace = &self.caller.trace;
+        let span = trace.span(SpanKind::Client, || "invocation.attempt".into());
+        if span.is_recorded() {
+            span.set(
+                "berth.attempt",
+                i64::try_from(self.number).unwrap_or(i64::MAX),
+            );
+            span.set("network.peer.address", host.address.ip().to_string());
+            span.set("network.peer.port", host.address.port());
+        }
+        span
+    }
+
     /// The request for one attempt; `None` if too much of its body is gone.
     fn request(&self) -> Option<Request<Body>> {
         let body = match &self.body {
@@ -216,6 +242,7 @@ impl<'a> Outgoing<'a> {
             None => crate::body::empty(),
         };
         let mut head = self.head.clone();
+        self.trace.inject(&mut head.headers);
         let left = self
             .caller
             .deadline

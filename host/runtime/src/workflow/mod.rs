@@ -17,13 +17,13 @@ pub(crate) use places::Places;
 pub use registry::Registered;
 pub(crate) use versions::Versions;
 
-use crate::Runtime;
+use crate::{Runtime, spans};
 use berth_blocks::{
     invocation::Target,
     workflow::{Failure, InstanceKey, Payload},
 };
 use berth_resources::{AppId, Namespace};
-use berth_workflow::{ActivityTask, Context, Executor, WorkflowEnd, WorkflowRun};
+use berth_workflow::{ActivityTask, Context, EndedRun, Executor, WorkflowEnd, WorkflowRun};
 use futures::future::{BoxFuture, FutureExt};
 
 impl Executor for Runtime {
@@ -73,6 +73,12 @@ impl Executor for Runtime {
             }
         }
         .boxed()
+    }
+
+    fn run_ended(&self, run: EndedRun) {
+        if let Some(app) = self.app(&target(&run.key.namespace, &run.key.app)) {
+            spans::workflow(&app.guest().context, &run);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use std::{
     task::{self, Poll},
     time::Duration,
 };
+use wasmtime::WasmBacktrace;
 
 /// Nobody waits for a workflow: its deadline is far away. CPU time bounds what it does between two waits.
 const NO_DEADLINE: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -37,10 +38,41 @@ pub(super) async fn run(
     };
     match in_instance(&guest, context, run).await {
         Ok(end) => end,
-        Err(Stopped::Overloaded | Stopped::Draining) => {
-            WorkflowEnd::Unavailable("there is no place for it".to_owned())
+        Err(Stop {
+            why: Stopped::Overloaded | Stopped::Draining,
+            ..
+        }) => WorkflowEnd::Unavailable("there is no place for it".to_owned()),
+        Err(stop) => WorkflowEnd::Stalled(reason(&guest, &stop)),
+    }
+}
+
+/// What stopped a workflow, and where.
+struct Stop {
+    why: Stopped,
+    /// The innermost cause of a trap, in wasmtime's words.
+    cause: String,
+    /// The guest's frames, one a line, innermost first; empty if it was not running.
+    frames: String,
+}
+
+impl Stop {
+    fn of(error: &wasmtime::Error, why: Stopped) -> Self {
+        let frames = error.downcast_ref::<WasmBacktrace>();
+        Self {
+            why,
+            cause: error.root_cause().to_string(),
+            frames: frames.map(WasmBacktrace::to_string).unwrap_or_default(),
         }
-        Err(stopped) => WorkflowEnd::Stalled(reason(&guest, &stopped)),
+    }
+}
+
+impl From<Stopped> for Stop {
+    fn from(why: Stopped) -> Self {
+        Self {
+            why,
+            cause: String::new(),
+            frames: String::new(),
+        }
     }
 }
 
@@ -62,16 +94,16 @@ async fn in_instance(
     guest: &Arc<Guest>,
     context: Context,
     run: WorkflowRun,
-) -> Result<WorkflowEnd, Stopped> {
+) -> Result<WorkflowEnd, Stop> {
     let Some(indices) = guest.exports.workflows.clone() else {
-        return Err(Stopped::NoResponse("it has no workflows".to_owned()));
+        return Err(Stopped::NoResponse("it has no workflows".to_owned()).into());
     };
     let app = &guest.context.app;
     let caller = Arc::new(Caller {
         namespace: app.namespace.clone(),
         app: app.id.clone(),
-        // A workflow is replayed and may take months: its activities have spans, below that of whoever started it.
-        trace: Trace::remote(spans::started_by(run.traceparent.as_deref())),
+        // A workflow is replayed and may take months: the span of its run is recorded at its end.
+        trace: Trace::remote(spans::run_of(run.traceparent.as_deref())),
         deadline: clock::instant() + NO_DEADLINE,
     });
     let store = guest.prepare_workflow(caller, context)?;
@@ -86,7 +118,10 @@ async fn in_instance(
                 .await
         };
         let called = called.await;
-        called.map_err(|error| classify(&error, ready.store.data(), Stopped::Trap))
+        called.map_err(|error| {
+            let why = classify(&error, ready.store.data(), Stopped::Trap);
+            Stop::of(&error, why)
+        })
     };
     let metered = Metered {
         work: Box::pin(work),
@@ -98,14 +133,18 @@ async fn in_instance(
     })
 }
 
-/// Why an instance stalls, for people.
-fn reason(guest: &Guest, stopped: &Stopped) -> String {
+/// Why an instance stalls, for people; on further lines where the guest stood.
+fn reason(guest: &Guest, stop: &Stop) -> String {
     let limits = &guest.context.app.limits;
-    match stopped {
+    let why = match &stop.why {
         Stopped::Trap(text) => {
-            forbidden(text).unwrap_or_else(|| format!("the guest trapped: {text}"))
+            forbidden(text).unwrap_or_else(|| format!("the guest trapped: {}", stop.cause))
         }
-        stopped => format!("{} ({})", stopped.message(limits), stopped.reason()),
+        why => format!("{} ({})", why.message(limits), why.reason()),
+    };
+    match stop.frames.trim_end() {
+        "" => why,
+        frames => format!("{why}\n{frames}"),
     }
 }
 

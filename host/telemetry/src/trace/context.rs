@@ -50,6 +50,14 @@ impl SpanContext {
         Self { span_id, ..*self }
     }
 
+    /// A span of the same trace whose ID follows from `seed`: whoever knows both can name it, in any process.
+    #[must_use]
+    pub fn child_of_seed(&self, seed: [u8; 8]) -> Self {
+        let mut span_id = seed;
+        span_id[7] |= 1;
+        Self { span_id, ..*self }
+    }
+
     /// The same span with another word on whether it is recorded.
     #[must_use]
     pub fn with_sampled(self, sampled: bool) -> Self {

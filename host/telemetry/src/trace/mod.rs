@@ -27,4 +27,4 @@ pub use headers::{BAGGAGE, TRACEPARENT, TRACESTATE};
 pub use record::{Attributes, Event, Service, SpanKind, SpanRecord, Status, Value};
 pub use sampler::Sampler;
 pub use span::{Span, Trace};
-pub use tracer::{Recorder, Sink, Tracer};
+pub use tracer::{Past, Recorder, Sink, Tracer};

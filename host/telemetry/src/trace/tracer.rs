@@ -1,8 +1,15 @@
 //! Who records the spans of an app.
 
-use super::{Origin, Sampler, Service, Span, SpanContext, SpanKind, SpanRecord, Trace};
+use super::{
+    Attributes, Origin, Sampler, Service, Span, SpanContext, SpanKind, SpanRecord, Status, Trace,
+    record::limited_name,
+};
 use arc_swap::ArcSwapOption;
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 /// Takes spans that have ended. Must neither wait nor block: it is called on the way of a request.
 pub trait Sink: Send + Sync {
@@ -40,6 +47,21 @@ impl Recorder {
     }
 }
 
+/// What took a time that no process need have lived through, such as the run of a workflow.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// What it was.
+    pub name: String,
+    /// When it began.
+    pub began: SystemTime,
+    /// How long it took.
+    pub took: Duration,
+    /// More about it.
+    pub attributes: Attributes,
+    /// The kind of its failure, one of few words; absent: it went well.
+    pub failure: Option<&'static str>,
+}
+
 /// Begins the spans of one app. Cheap to clone; all clones see the same recorder, which can be replaced.
 #[derive(Clone, Default)]
 pub struct Tracer(Arc<ArcSwapOption<Recorder>>);
@@ -74,6 +96,36 @@ impl Tracer {
         }
         let span = trace.span(kind, || name.into());
         (trace.inside(&span), span)
+    }
+
+    /// Records what began long ago, perhaps in another process, and has ended now: `own` is the identity below which
+    /// other spans nest already, `parent` the span above it. Nothing, unless the trace is recorded.
+    pub fn record_past(&self, parent: SpanContext, own: SpanContext, past: Past) {
+        let recorder = self.0.load();
+        let Some(recorder) = recorder.as_ref().filter(|_| own.is_sampled()) else {
+            return;
+        };
+        let mut record = SpanRecord {
+            service: recorder.service().clone(),
+            context: own,
+            parent: Some(parent.span_id_bytes()),
+            kind: SpanKind::Internal,
+            name: limited_name(past.name.into()),
+            began: past.began,
+            took: past.took,
+            attributes: Vec::new(),
+            events: Vec::new(),
+            links: Vec::new(),
+            left_out: 0,
+            status: past
+                .failure
+                .map_or(Status::Unset, |kind| Status::Error(kind.to_owned())),
+            carried: None,
+        };
+        for (name, value) in past.attributes {
+            record.set(name, value);
+        }
+        recorder.record(record);
     }
 
     /// The app does something on its own account, or for a native program whose spans are its own.

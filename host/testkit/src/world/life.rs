@@ -174,6 +174,7 @@ async fn start(fixed: &Fixed, number: u64) -> Result<Parts, Vec<Diagnostic>> {
         blocks.clone(),
         guests.clone(),
         platform::config(INSTANCES),
+        fixed.kit.data_dir().to_owned(),
         Arc::new(Virtual::new(&format!("host {number}"))),
     );
     let owner = Arc::downgrade(&engines);

@@ -77,6 +77,8 @@ pub(crate) struct Core {
     pub(crate) key: InstanceKey,
     pub(crate) started: Arc<Started>,
     pub(crate) input: Payload,
+    /// When the run began.
+    pub(crate) began: Timestamp,
     /// Recorded events that the code has yet to come by.
     past: VecDeque<Event>,
     /// Number of the first event in `past`, or of the next one.
@@ -104,6 +106,8 @@ pub(crate) struct Core {
     pub(crate) cancel_requested: bool,
     pub(crate) continue_as_new: Option<ContinueAsNew>,
     pub(crate) halt: Option<Halt>,
+    /// Code that waits and wants to hear of a halt.
+    on_halt: Option<Waker>,
 }
 
 impl Core {
@@ -121,6 +125,7 @@ impl Core {
             past,
             position: 1,
             fresh: Vec::new(),
+            began: first.at,
             now: first.at,
             operations: BTreeMap::new(),
             pending: BTreeSet::new(),
@@ -134,6 +139,7 @@ impl Core {
             cancel_requested: false,
             continue_as_new: None,
             halt: None,
+            on_halt: None,
         };
         core.take_prologue();
         Some(core)
@@ -349,6 +355,25 @@ impl Core {
             self.waiters.remove(id);
         }
         ready
+    }
+
+    /// Whether the code must not go on; if not, `waker` hears of it.
+    pub(crate) fn poll_halt(&mut self, waker: &Waker) -> bool {
+        if self.halt.is_none() {
+            match &mut self.on_halt {
+                Some(known) => known.clone_from(waker),
+                unknown => *unknown = Some(waker.clone()),
+            }
+        }
+        self.halt.is_some()
+    }
+
+    /// Tells code that waits of a halt. Whether there is any that wants to know.
+    pub(crate) fn tell_halt(&mut self) -> bool {
+        self.on_halt.take().is_some_and(|waker| {
+            waker.wake();
+            true
+        })
     }
 
     /// A waiting call was given up.

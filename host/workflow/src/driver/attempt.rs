@@ -187,7 +187,7 @@ impl Driver {
         let mut core = self.core.lock();
         let (execution, traceparent) = (
             core.started.execution.clone(),
-            core.started.traceparent.as_deref().map(Into::into),
+            core.started.own_traceparent().map(Into::into),
         );
         let operation = core.pending_operation(of)?;
         let OperationKind::Activity(activity) = &operation.kind else {

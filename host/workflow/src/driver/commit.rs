@@ -174,7 +174,7 @@ impl Driver {
             start_at,
             parent: Some(parent),
             generation: 0,
-            traceparent: core.started.traceparent.clone(),
+            traceparent: core.started.own_traceparent(),
         };
         let key = child_key(&self.key, app.as_deref(), id);
         Some(start_child(&self.key, key, started, input, now))
@@ -223,7 +223,7 @@ pub(crate) fn queue(
         execution: started.execution.clone(),
         attempt: activity.attempt(),
         options: activity.options.clone(),
-        traceparent: started.traceparent.clone(),
+        traceparent: started.own_traceparent(),
     };
     NewTask {
         app: (app.and_then(|app| app.parse().ok())).unwrap_or_else(|| key.app.clone()),

@@ -2,13 +2,13 @@
 
 use super::{Driver, Exit, deliver::outgoing, exit};
 use crate::{
-    Event, EventKind, Failure, Payload, WorkflowEnd, codec,
+    EndedRun, Event, EventKind, Failure, Payload, WorkflowEnd, codec,
     core::{ContinueAsNew, Core},
     event::Started,
     message::{Ended, Message},
 };
 use berth_blocks::workflow::{
-    EventRow, InstanceKey, InstanceQuery, Outgoing, Release, Status, Timestamp,
+    EventRow, InstanceKey, InstanceQuery, InstanceRow, Outgoing, Release, Status, Timestamp,
 };
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -61,8 +61,8 @@ impl Driver {
             Ended::Failed(_) if canceled => Status::Canceled,
             Ended::Failed(_) => Status::Failed,
         };
-        self.finish(status, &ended, payload.as_ref()).await?;
-        Ok(Some(Exit::Ended))
+        let ended = self.finish(status, &ended, payload.as_ref()).await?;
+        Ok(Some(ended))
     }
 
     /// Ends the instance for good, and tells its parent.
@@ -71,7 +71,7 @@ impl Driver {
         status: Status,
         ended: &Ended,
         payload: Option<&Payload>,
-    ) -> Result<(), Exit> {
+    ) -> Result<Exit, Exit> {
         let now = self.now();
         self.sends.extend(self.report(status, ended, payload, now));
         if let Some(custom) = self.core.lock().custom_status.take() {
@@ -91,7 +91,35 @@ impl Driver {
         let commit = self.build_commit(None);
         self.store(commit).await?;
         metrics::counter!("berth_workflow_ended_total", "status" => status.name()).increment(1);
-        Ok(())
+        self.note_run(now, Some(status));
+        let core = self.core.lock();
+        Ok(Exit::Ended(Box::new(InstanceRow {
+            execution: core.started.execution.clone(),
+            state: self.state.clone(),
+            events: core.next_seq(),
+            version: self.version,
+            owner: None,
+            ready_at: None,
+            updated_at: now,
+            ..self.row.clone()
+        })))
+    }
+
+    /// Tells the executor of the end of this run, if it is part of a trace.
+    fn note_run(&self, ended: Timestamp, status: Option<Status>) {
+        let core = self.core.lock();
+        let Some(traceparent) = core.started.own_traceparent() else {
+            return;
+        };
+        self.shared.executor.run_ended(EndedRun {
+            key: self.key.clone(),
+            workflow: core.started.workflow.clone(),
+            started_by: core.started.traceparent.clone(),
+            traceparent: Some(traceparent),
+            began: core.began,
+            ended,
+            status,
+        });
     }
 
     /// What the parent is told, if there is one.
@@ -137,8 +165,7 @@ impl Driver {
             }
         }
         let ended = Ended::Failed(Failure::new(Failure::TERMINATED, termination.reason));
-        self.finish(Status::Terminated, &ended, None).await?;
-        Ok(Exit::Ended)
+        self.finish(Status::Terminated, &ended, None).await
     }
 
     /// Children that have not ended, also those of former runs and those that nobody awaits.
@@ -249,6 +276,7 @@ impl Driver {
         });
         commit.events = rows.collect();
         self.store(commit).await?;
+        self.note_run(now, None);
         let core = Core::new(self.key.clone(), events);
         if let Some(core) = core {
             self.core = std::sync::Arc::new(parking_lot::Mutex::new(core));

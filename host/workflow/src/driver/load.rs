@@ -17,7 +17,8 @@ use std::{
 /// Events read at once.
 const PAGE: usize = 1_000;
 
-/// The driver of an instance that this host owns. `events`: its history, if the caller knows it.
+/// The driver of an instance that this host owns. `events`: the history of one that has just been created, and of whose
+/// messages the engine knows.
 pub(crate) async fn load(
     shared: &Arc<Shared>,
     instance: &Arc<Instance>,
@@ -25,6 +26,7 @@ pub(crate) async fn load(
     taken_over: bool,
     events: Option<VecDeque<Event>>,
 ) -> Result<Driver, Exit> {
+    let is_new = events.is_some();
     let events = match events {
         Some(events) => events,
         None => history(&*shared.store, &row).await?,
@@ -38,15 +40,16 @@ pub(crate) async fn load(
     Ok(Driver {
         shared: shared.clone(),
         instance: instance.clone(),
-        key: row.key,
+        key: row.key.clone(),
         epoch: row.epoch,
         version: row.version,
-        state: row.state,
+        state: row.state.clone(),
+        row,
         taken_over,
         core: Arc::new(Mutex::new(core)),
         guest: None,
         inbox: Inbox {
-            stale: true,
+            stale: !is_new,
             ..Inbox::default()
         },
         attempts: Attempts::default(),

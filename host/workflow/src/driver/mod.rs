@@ -32,7 +32,8 @@ use crate::{
 };
 use attempt::Attempts;
 use berth_blocks::workflow::{
-    InstanceKey, InstanceState, MessageId, Outgoing, Status, Timestamp, WorkflowStoreError,
+    InstanceKey, InstanceRow, InstanceState, MessageId, Outgoing, Status, Timestamp,
+    WorkflowStoreError,
 };
 use inbox::Inbox;
 use parking_lot::Mutex;
@@ -41,8 +42,8 @@ use std::{collections::BTreeSet, sync::Arc, task::Poll};
 /// Why a driver let go of its instance.
 #[derive(Debug)]
 pub(crate) enum Exit {
-    /// It ended.
-    Ended,
+    /// It ended: as it is stored.
+    Ended(Box<InstanceRow>),
     /// It waits and is owned by nobody.
     Released,
     /// Somebody else owns it, or it is gone.
@@ -60,7 +61,8 @@ enum Turn {
     /// The code has neither ended nor waits for anything: it is working.
     Busy,
     Ended(WorkflowEnd),
-    Halted(Halt),
+    /// The code must not go on: why, and where it stood if it said so.
+    Halted(String),
     /// Somebody ended the instance from outside.
     Terminated(end::Termination),
     /// Its code must not run before this time.
@@ -74,6 +76,8 @@ pub(crate) struct Driver {
     key: InstanceKey,
     epoch: u64,
     version: u64,
+    /// As it was when the driver began.
+    row: InstanceRow,
     /// As it was last stored, or will be with the next commit.
     state: InstanceState,
     /// Former owner's lease ended: what was running may be what ended it.
@@ -124,7 +128,7 @@ impl Driver {
             Turn::Busy => self.wait().await,
             // If it continues as new there is nothing to wait for.
             Turn::Ended(end) => self.end(end).await,
-            Turn::Halted(halt) => self.stall(halt.to_string()).await.map(Some),
+            Turn::Halted(why) => self.stall(why).await.map(Some),
             Turn::Terminated(termination) => self.terminate(termination).await.map(Some),
             Turn::TooEarly(at) => self.wait_for_start(at).await.map(Some),
         }
@@ -149,7 +153,10 @@ impl Driver {
             let polled = self.poll_guest();
             let mut core = self.core.lock();
             if let Some(halt) = core.halt.clone() {
-                return Ok(Turn::Halted(halt));
+                let waits = polled.is_pending() && core.tell_halt();
+                drop(core);
+                let end = if waits { self.poll_guest() } else { polled };
+                return Ok(Turn::Halted(with_frames(&halt, end)));
             }
             match polled {
                 Poll::Ready(end) => return Ok(Turn::Ended(end)),
@@ -191,7 +198,7 @@ impl Driver {
             key: self.key.clone(),
             name: core.started.workflow.clone(),
             input: core.input.clone(),
-            traceparent: core.started.traceparent.as_deref().map(Into::into),
+            traceparent: core.started.own_traceparent().map(Into::into),
             code: self.state.code.clone(),
         };
         let local = self.shared.local_apps(&self.key.namespace);
@@ -210,6 +217,17 @@ impl Driver {
     /// A place where simulations crash.
     async fn reach(&mut self, place: &'static str) {
         self.shared.reach(place).await;
+    }
+}
+
+/// A halt with the lines in which the code that was stopped says where it stood.
+fn with_frames(halt: &Halt, end: Poll<WorkflowEnd>) -> String {
+    match end {
+        Poll::Ready(WorkflowEnd::Stalled(text)) if text.contains('\n') => {
+            let (_, frames) = text.split_once('\n').unwrap_or_default();
+            format!("{halt}\n{frames}")
+        }
+        _ => halt.to_string(),
     }
 }
 

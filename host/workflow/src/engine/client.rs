@@ -1,6 +1,6 @@
 //! What apps and tools ask of instances.
 
-use super::{Engine, Shared};
+use super::{Engine, Shared, Watch};
 use crate::{
     Event, InstanceView, Payload, Replay, WorkflowError, codec,
     driver::{Exit, history, history_page},
@@ -12,31 +12,30 @@ use berth_blocks::workflow::{InstanceKey, InstancePage, InstanceQuery, InstanceR
 use berth_resources::{AppId, Namespace};
 use futures::future::{BoxFuture, select};
 use std::{pin::pin, sync::Arc, time::Duration};
-use tokio::sync::Notify;
 
 /// Children looked up at once.
 const PAGE: usize = 500;
 
 /// A caller that waits for an instance, listed for as long as it waits.
-struct Watch<'e> {
+struct Watching<'e> {
     shared: &'e Shared,
     key: &'e InstanceKey,
-    notify: Arc<Notify>,
+    watch: Arc<Watch>,
 }
 
-impl<'e> Watch<'e> {
+impl<'e> Watching<'e> {
     fn of(shared: &'e Shared, key: &'e InstanceKey) -> Self {
         Self {
-            notify: shared.watch(key),
+            watch: shared.watch(key),
             shared,
             key,
         }
     }
 }
 
-impl Drop for Watch<'_> {
+impl Drop for Watching<'_> {
     fn drop(&mut self) {
-        self.shared.unwatch(self.key, &self.notify);
+        self.shared.unwatch(self.key, &self.watch);
     }
 }
 
@@ -65,22 +64,30 @@ impl Engine {
         let platform = &self.shared.platform;
         let deadline = timeout.map(|timeout| platform.now().after(timeout));
         loop {
-            let watch = Watch::of(&self.shared, key);
-            let mut ended = pin!(watch.notify.notified());
+            let watching = Watching::of(&self.shared, key);
+            let mut ended = pin!(watching.watch.notify.notified());
             // From here on no end is missed.
             ended.as_mut().enable();
-            let found = self.get(key).await?.ok_or_else(|| absent(key))?;
-            if found.row.state.status.is_terminal() {
-                return Ok(found);
-            }
             let now = platform.now();
-            if deadline.is_some_and(|deadline| deadline <= now) {
+            let over = deadline.is_some_and(|deadline| deadline <= now);
+            // One that is driven here tells its end by itself.
+            let driven = self.shared.owned.lock().find(key).is_some();
+            if over || !driven {
+                let found = self.get(key).await?.ok_or_else(|| absent(key))?;
                 let status = found.row.state.status;
-                return Err(WorkflowError::Timeout(format!("{key} is still {status}")));
+                if status.is_terminal() {
+                    return Ok(found);
+                }
+                if over {
+                    return Err(WorkflowError::Timeout(format!("{key} is still {status}")));
+                }
             }
             let poll = now.after(self.shared.config.poll_interval);
             let until = deadline.map_or(poll, |deadline| deadline.min(poll));
             select(ended, platform.sleep_until(until)).await;
+            if let Some(row) = watching.watch.row.get() {
+                return view(row.clone());
+            }
         }
     }
 
@@ -239,7 +246,9 @@ impl Engine {
             self.shared.reach("before purge").await;
             let purged = self.shared.store.purge(key, force).await?;
             self.shared.reach("after purge").await;
-            self.shared.ended(key);
+            if let Some(watch) = self.shared.take_watch(key) {
+                watch.tell(None);
+            }
             Ok(purged)
         })
     }
@@ -316,7 +325,7 @@ fn unread(key: &InstanceKey, exit: Exit) -> WorkflowError {
     match exit {
         Exit::Lost(why) => WorkflowError::NotFound(why),
         Exit::Retry(why) => WorkflowError::Unavailable(why),
-        Exit::Ended | Exit::Released | Exit::Panicked => absent(key),
+        Exit::Ended(_) | Exit::Released | Exit::Panicked => absent(key),
     }
 }
 

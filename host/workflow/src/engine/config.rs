@@ -46,6 +46,10 @@ pub struct Config {
     pub housekeeping_interval: Duration,
     /// How long instances are kept after they ended.
     pub retention: Retention,
+    /// This run of the host, as leases name it: never used again. Absent: a name that nobody else has.
+    pub owner: Option<String>,
+    /// Former runs of this host, which are over: what they owned is free at once.
+    pub former_owners: Vec<String>,
 }
 
 /// What a namespace asks for, within what its host can hold.
@@ -83,6 +87,8 @@ impl Default for Config {
             stuck_after: Duration::from_secs(60),
             housekeeping_interval: Duration::from_secs(5),
             retention: Retention::default(),
+            owner: None,
+            former_owners: Vec::new(),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The engines of a host: one for each namespace that has workflows, on the store that its documents choose.
 
-use super::{Config, Engine, Limits};
+use super::{Config, Engine, Limits, runs::Runs};
 use crate::{
-    ActivityTask, Context, Event, Executor, Failure, Payload, Platform, Tokio, WorkflowEnd,
-    WorkflowError, WorkflowRun,
+    ActivityTask, Context, EndedRun, Event, Executor, Failure, Payload, Platform, Tokio,
+    WorkflowEnd, WorkflowError, WorkflowRun,
 };
 use async_trait::async_trait;
 use berth_blocks::{
@@ -18,6 +18,7 @@ use futures::future::{BoxFuture, join_all};
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeSet, HashMap},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -35,6 +36,7 @@ pub struct Engines {
     executor: Arc<dyn Executor>,
     config: Config,
     platform: Arc<dyn Platform>,
+    runs: Runs,
     limits: Mutex<HashMap<Namespace, Limits>>,
     open: Mutex<HashMap<Namespace, Arc<Slot>>>,
     stopped: AtomicBool,
@@ -79,13 +81,23 @@ impl Executor for Within {
     fn run_activity(&self, task: ActivityTask) -> BoxFuture<'static, Result<Payload, Failure>> {
         self.executor.run_activity(task)
     }
+
+    fn run_ended(&self, run: EndedRun) {
+        self.executor.run_ended(run);
+    }
 }
 
 impl Engines {
-    /// No engine yet. Stores are those of the backends of `blocks`.
+    /// No engine yet. Stores are those of the backends of `blocks`; in `data_dir` the host remembers what it needs to
+    /// know of itself after a crash.
     #[must_use]
-    pub fn new(blocks: Blocks, executor: Arc<dyn Executor>, config: Config) -> Arc<Self> {
-        Self::on(blocks, executor, config, Arc::new(Tokio))
+    pub fn new(
+        blocks: Blocks,
+        executor: Arc<dyn Executor>,
+        config: Config,
+        data_dir: PathBuf,
+    ) -> Arc<Self> {
+        Self::on(blocks, executor, config, data_dir, Arc::new(Tokio))
     }
 
     /// The same on another platform.
@@ -94,6 +106,7 @@ impl Engines {
         blocks: Blocks,
         executor: Arc<dyn Executor>,
         config: Config,
+        data_dir: PathBuf,
         platform: Arc<dyn Platform>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -101,6 +114,7 @@ impl Engines {
             executor,
             config,
             platform,
+            runs: Runs::new(data_dir),
             limits: Mutex::default(),
             open: Mutex::default(),
             stopped: AtomicBool::new(false),
@@ -167,11 +181,21 @@ impl Engines {
             executor: self.executor.clone(),
         });
         let store = backend.store.clone();
-        let config = Config {
-            inbox_interval: store.is_shared().then_some(INBOX_INTERVAL),
-            ..self.config.within(limits)
-        };
+        let mut config = self.config.within(limits);
+        // A store of one host knows by itself which runs are over.
+        if store.is_shared() {
+            let owner = uuid::Uuid::new_v4().to_string();
+            config.inbox_interval = Some(INBOX_INTERVAL);
+            config.former_owners = self.former_owners(namespace, &owner);
+            config.owner = Some(owner);
+        }
+        let owner = config.owner.clone();
         let engine = Engine::open(store, executor, self.platform.clone(), config).await?;
+        if let Some(owner) = owner
+            && let Err(error) = self.runs.settle(namespace, &owner)
+        {
+            tracing::warn!(%namespace, %error, "noting who owns workflows");
+        }
         let engine = Arc::new(engine);
         *running = Some(Running {
             backend,
@@ -179,6 +203,15 @@ impl Engines {
             engine: engine.clone(),
         });
         Ok(engine)
+    }
+
+    /// Without the file their leases run out by themselves.
+    fn former_owners(&self, namespace: &Namespace, owner: &str) -> Vec<String> {
+        let former = self.runs.begin(namespace, owner);
+        former.unwrap_or_else(|error| {
+            tracing::warn!(%namespace, %error, "noting who owns workflows");
+            Vec::new()
+        })
     }
 
     fn slot(&self, namespace: &Namespace) -> Arc<Slot> {

@@ -12,6 +12,7 @@ mod lease;
 mod owned;
 mod queue;
 mod rerun;
+mod runs;
 mod start;
 
 pub use client::History;
@@ -23,7 +24,9 @@ pub(crate) use owned::{Instance, Wish};
 use crate::{
     ActivityTask, Executor, Failure, Payload, Platform, driver, failure::cut, platform::Task,
 };
-use berth_blocks::workflow::{InstanceKey, Timestamp, WorkflowStore, WorkflowStoreError};
+use berth_blocks::workflow::{
+    InstanceKey, InstanceRow, Timestamp, WorkflowStore, WorkflowStoreError,
+};
 use berth_resources::{AppId, Namespace};
 use futures::future::{BoxFuture, Either, select};
 use owned::Owned;
@@ -31,7 +34,7 @@ use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
@@ -52,7 +55,7 @@ pub(crate) struct Shared {
     /// Tasks may be in the queue.
     pub(crate) queued: Notify,
     /// Callers that wait for an instance to end.
-    watched: Mutex<BTreeMap<InstanceKey, Arc<Notify>>>,
+    watched: Mutex<BTreeMap<InstanceKey, Arc<Watch>>>,
     /// Places for activities.
     activities: Arc<Semaphore>,
     /// End of this host's lease, as far as it is known.
@@ -84,9 +87,8 @@ impl Shared {
 
     /// A message was put into an inbox.
     pub(crate) fn message_sent(&self, to: &InstanceKey) {
-        match self.owned.lock().find(to) {
-            Some(instance) => instance.message.notify_one(),
-            None => self.claims.notify_one(),
+        if !self.owned.lock().message_sent(to) {
+            self.claims.notify_one();
         }
     }
 
@@ -139,12 +141,12 @@ impl Shared {
         }
     }
 
-    fn watch(&self, key: &InstanceKey) -> Arc<Notify> {
+    fn watch(&self, key: &InstanceKey) -> Arc<Watch> {
         self.watched.lock().entry(key.clone()).or_default().clone()
     }
 
     /// Takes an entry off the list that nobody else holds.
-    fn unwatch(&self, key: &InstanceKey, watch: &Arc<Notify>) {
+    fn unwatch(&self, key: &InstanceKey, watch: &Arc<Watch>) {
         let mut watched = self.watched.lock();
         let listed = watched
             .get(key)
@@ -155,11 +157,28 @@ impl Shared {
         }
     }
 
-    /// Tells whoever waits for the instance that it has ended.
-    fn ended(&self, key: &InstanceKey) {
-        if let Some(watch) = self.watched.lock().remove(key) {
-            watch.notify_waiters();
+    /// Those who have waited so far.
+    fn take_watch(&self, key: &InstanceKey) -> Option<Arc<Watch>> {
+        self.watched.lock().remove(key)
+    }
+}
+
+/// Callers that wait for an instance to end.
+#[derive(Debug, Default)]
+struct Watch {
+    notify: Notify,
+    /// As it ended, if it ended here.
+    row: OnceLock<InstanceRow>,
+}
+
+impl Watch {
+    /// Tells them that the instance has ended, or is gone.
+    fn tell(&self, row: Option<InstanceRow>) {
+        if let Some(row) = row {
+            // Nobody else does: it was on the list once.
+            let _ = self.row.set(row);
         }
+        self.notify.notify_waiters();
     }
 }
 
@@ -171,7 +190,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Joins the store and begins to work. `owner` names this run of the host and is never used again.
+    /// Joins the store and begins to work.
     ///
     /// # Errors
     /// The store cannot be reached.
@@ -181,9 +200,10 @@ impl Engine {
         platform: Arc<dyn Platform>,
         config: Config,
     ) -> Result<Self, WorkflowStoreError> {
-        let owner = uuid::Builder::from_random_bytes(platform.random());
+        let made_up = || uuid::Builder::from_random_bytes(platform.random()).into_uuid();
+        let owner = config.owner.clone();
         let shared = Arc::new(Shared {
-            owner: owner.into_uuid().to_string(),
+            owner: owner.unwrap_or_else(|| made_up().to_string()),
             activities: Arc::new(Semaphore::new(config.activities_max)),
             owned: Mutex::new(Owned::default()),
             claims: Notify::new(),
@@ -198,6 +218,9 @@ impl Engine {
             config,
         });
         lease::join(&shared).await?;
+        for former in &shared.config.former_owners {
+            shared.store.leave(former).await?;
+        }
         let loops: [BoxFuture<'static, ()>; 4] = [
             Box::pin(lease::keep(shared.clone())),
             Box::pin(claims::serve(shared.clone())),

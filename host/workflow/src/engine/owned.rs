@@ -121,6 +121,17 @@ impl Instance {
 #[derive(Debug, Default)]
 pub(super) struct Owned {
     instances: BTreeMap<InstanceKey, (Arc<Instance>, Task)>,
+    /// Instances that this host creates for itself: they are in the store, perhaps, and not yet among the others.
+    arriving: BTreeMap<InstanceKey, Arriving>,
+}
+
+/// What is known of an instance that is being created.
+#[derive(Debug, Default)]
+struct Arriving {
+    /// Calls that create it, of which one wins.
+    calls: usize,
+    /// A message may be in its inbox.
+    has_message: bool,
 }
 
 impl Owned {
@@ -136,6 +147,47 @@ impl Owned {
     pub(super) fn len(&self) -> usize {
         self.instances.len()
     }
+
+    /// A message was put into an inbox. Whether its instance is here.
+    pub(super) fn message_sent(&mut self, to: &InstanceKey) -> bool {
+        if let Some(arriving) = self.arriving.get_mut(to) {
+            arriving.has_message = true;
+        }
+        match self.find(to) {
+            Some(instance) => {
+                instance.message.notify_one();
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// While it lives, messages to an instance that is being created are noted: whoever adopts it need not look for any.
+pub(super) struct Arrival<'s> {
+    shared: &'s Shared,
+    key: &'s InstanceKey,
+}
+
+impl<'s> Arrival<'s> {
+    pub(super) fn of(shared: &'s Shared, key: &'s InstanceKey) -> Self {
+        let mut owned = shared.owned.lock();
+        owned.arriving.entry(key.clone()).or_default().calls += 1;
+        drop(owned);
+        Self { shared, key }
+    }
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        let mut owned = self.shared.owned.lock();
+        if let Some(arriving) = owned.arriving.get_mut(self.key) {
+            arriving.calls -= 1;
+            if arriving.calls == 0 {
+                owned.arriving.remove(self.key);
+            }
+        }
+    }
 }
 
 /// An instance that this host has just got.
@@ -143,7 +195,7 @@ pub(super) struct Acquired {
     pub(super) row: InstanceRow,
     /// Former owner's lease had ended.
     pub(super) taken_over: bool,
-    /// Its history, if it is known.
+    /// Its history, if it has just been created: then it has no messages but those that its [`Arrival`] notes.
     pub(super) events: Option<VecDeque<Event>>,
 }
 
@@ -151,10 +203,17 @@ pub(super) struct Acquired {
 pub(super) fn adopt(shared: &Arc<Shared>, acquired: Acquired) {
     let key = acquired.row.key.clone();
     let instance = Arc::new(Instance::new(key.clone(), shared.platform.now()));
-    let drive = drive(shared.clone(), instance.clone(), acquired);
+    let drive = Box::pin(drive(shared.clone(), instance.clone(), acquired));
     // The lock is held until the task is listed, since the task takes itself off the list.
     let mut owned = shared.owned.lock();
-    let task = shared.platform.spawn(Box::pin(drive));
+    let task = shared.platform.spawn(drive);
+    if owned
+        .arriving
+        .get(&key)
+        .is_some_and(|arriving| arriving.has_message)
+    {
+        instance.message.notify_one();
+    }
     let before = owned.instances.insert(key, (instance, task));
     drop(owned);
     if let Some((before, task)) = before {
@@ -204,11 +263,9 @@ async fn drive(shared: Arc<Shared>, instance: Arc<Instance>, mut acquired: Acqui
                 }
             }
             Ok(row) => {
-                let ended = row.is_some_and(|row| row.state.status.is_terminal());
-                let exit = if ended {
-                    Exit::Ended
-                } else {
-                    Exit::Lost("meanwhile".to_owned())
+                let exit = match row.filter(|row| row.state.status.is_terminal()) {
+                    Some(row) => Exit::Ended(Box::new(row)),
+                    None => Exit::Lost("meanwhile".to_owned()),
                 };
                 depart(&shared, &instance, exit);
                 return;
@@ -273,11 +330,8 @@ fn depart(shared: &Arc<Shared>, instance: &Arc<Instance>, exit: Exit) {
     let key = &instance.key;
     // What was released may be ready; else a look for other instances is worth its cost when they lacked a place.
     let mut look = matches!(exit, Exit::Released);
-    match exit {
-        Exit::Ended => shared.ended(key),
-        Exit::Released => {}
-        Exit::Lost(why) => tracing::info!(instance = %key, "no longer ours: {why}"),
-        Exit::Retry(_) | Exit::Panicked => {}
+    if let Exit::Lost(why) = &exit {
+        tracing::info!(instance = %key, "no longer ours: {why}");
     }
     instance.leave();
     let mut owned = shared.owned.lock();
@@ -290,7 +344,12 @@ fn depart(shared: &Arc<Shared>, instance: &Arc<Instance>, exit: Exit) {
     } else {
         None
     };
+    // At once with leaving the list: who finds it there hears of its end, and nobody of that of the one before.
+    let watch = matches!(exit, Exit::Ended(_)).then(|| shared.take_watch(key));
     drop(owned);
+    if let (Some(Some(watch)), Exit::Ended(row)) = (watch, exit) {
+        watch.tell(Some(*row));
+    }
     if look {
         shared.claims.notify_one();
     }

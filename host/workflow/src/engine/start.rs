@@ -2,7 +2,7 @@
 
 use super::{
     Engine,
-    owned::{Acquired, adopt},
+    owned::{Acquired, Arrival, adopt},
 };
 use crate::{
     Conflict, Event, EventKind, Payload, Reuse, StartOptions, Started, StartedInstance,
@@ -77,6 +77,9 @@ impl Engine {
             Reuse::Never => &[],
         };
         let mut terminated = false;
+        // Whoever is to own it at once need not look for messages: those that come meanwhile are noted.
+        let arrival = instance.owner.as_ref();
+        let _arrival = arrival.map(|_| Arrival::of(&self.shared, &instance.key));
         loop {
             let created = self.create_once(&instance, replaces).await?;
             let row = match created {

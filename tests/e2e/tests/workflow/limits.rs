@@ -2,6 +2,7 @@
 
 use super::{Workshop, output};
 use anyhow::{Context, Result, ensure};
+use berth_e2e::{eventually, timely};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,6 +22,7 @@ async fn what_is_not_repeatable_stalls_and_names_itself() -> Result<()> {
         ("trap", json!({"trap": 1}), "unreachable"),
         ("spin", json!({"spin": 1}), "limits.cpuTime"),
         ("allocate", json!({"allocate": 100}), "limits.memory"),
+        ("overflow", json!({"overflow": 1}), "wasm trap"),
     ] {
         shop.start(id, json!([{"activity": "echo", "input": 1}, step]))
             .await?;
@@ -49,6 +51,11 @@ async fn the_system_of_a_workflow_is_the_same_in_every_run() -> Result<()> {
         .await?;
     let mut shop = shop;
     let heard = |shop: &Workshop| shop.host.said().matches("heard once").count();
+    eventually("it is heard", timely(), async || match heard(&shop) {
+        0 => Err("not yet".to_owned()),
+        _ => Ok(()),
+    })
+    .await?;
     ensure!(heard(&shop) == 1, "it printed {} times", heard(&shop));
     shop.host.restart().await?;
     shop.asks("raise/same?event=go", &json!(1)).await?;

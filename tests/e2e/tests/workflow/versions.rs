@@ -96,8 +96,14 @@ async fn a_history_without_its_guest_stalls_and_goes_on_when_the_guest_is_back()
     shop.host.restart().await?;
     shop.asks("raise/lost?event=go", &json!(true)).await?;
     let problem = shop.stalls("lost").await?;
-    // Both sides, and where they part.
-    for text in ["event 1", "timer", "activity \"echo\""] {
+    // Both sides, where they part, and where the guest stood.
+    for text in [
+        "event 1",
+        "timer",
+        "activity \"echo\"",
+        "wasm backtrace",
+        "program::take",
+    ] {
         ensure!(problem.contains(text), "no {text} in {problem}");
     }
     replace(&shop, &first, 1).await?;

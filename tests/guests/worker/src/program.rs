@@ -100,6 +100,7 @@ fn take(step: &Value) -> Result<Value, Failure> {
         "spin" => loop {
             std::hint::spin_loop();
         },
+        "overflow" => object!(deep(1)),
         "allocate" => object!(vec![1_u8; usize::try_from(millis).unwrap_or(0) << 20].len()),
         "system-sleep" => {
             std::thread::sleep(Duration::from_millis(millis));
@@ -195,6 +196,12 @@ fn check(steps: &Value) -> Result<Value, Failure> {
         Some(kind) => Err(failure(kind.as_str().unwrap_or_default(), "a step failed")),
         None => Ok(result),
     }
+}
+
+/// Calls itself without end, in a way that no compiler turns into a loop.
+fn deep(depth: u64) -> u64 {
+    let frame = std::hint::black_box([depth; 64]);
+    deep(depth + 1) + std::hint::black_box(frame)[0]
 }
 
 /// Two looks at each clock of the system.

@@ -39,7 +39,7 @@ impl GuestState {
     async fn until(&mut self, begun: Result<Handle, ContextError>) -> Answer<Payload> {
         let context = self.waits()?;
         Ok(match told(begun)? {
-            Ok(handle) => result(context.wait(handle).await),
+            Ok(handle) => result(waited(&context, context.wait(handle)).await?),
             Err(error) => Err(error),
         })
     }
@@ -49,6 +49,12 @@ impl GuestState {
         let handles: Result<Vec<_>, _> = handles.map(|found| found.map(|own| own.0)).collect();
         Ok(handles?)
     }
+}
+
+/// Waits; a trap if the instance is stopped meanwhile.
+async fn waited<T>(context: &Context, waiting: impl Future<Output = T>) -> wasmtime::Result<T> {
+    let waited = context.unless_halted(waiting).await;
+    waited.map_err(wasmtime::Error::msg)
 }
 
 /// An error of the context as the guest sees it; one that stops the instance is a trap.
@@ -165,14 +171,16 @@ impl wit::Host for GuestState {
 
     async fn wait_any(&mut self, operations: Vec<Resource<Operation>>) -> Answer<u32> {
         let handles = self.handles(&operations)?;
-        let first = self.waits()?.wait_any(&handles).await;
+        let context = self.waits()?;
+        let first = waited(&context, context.wait_any(&handles)).await?;
         let first = first.and_then(|place| u32::try_from(place).ok());
         Ok(first.ok_or_else(|| Error::Invalid("there is nothing to wait for".to_owned())))
     }
 
     async fn wait_all(&mut self, operations: Vec<Resource<Operation>>) -> Answer<()> {
         let handles = self.handles(&operations)?;
-        self.waits()?.wait_all(&handles).await;
+        let context = self.waits()?;
+        waited(&context, context.wait_all(&handles)).await?;
         Ok(Ok(()))
     }
 
