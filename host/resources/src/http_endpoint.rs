@@ -167,7 +167,10 @@ fn read_header_name(field: &Field<'_>, reading: &mut Reading<'_>) -> Option<Stri
 }
 
 /// Exactly one of `value` and `secretKeyRef`.
-fn read_value(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<MetadataValue> {
+pub(crate) fn read_value(
+    fields: &mut Fields<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<MetadataValue> {
     let plain = fields.optional("value", reading);
     let secret = fields.optional("secretKeyRef", reading);
     match (plain, secret) {

@@ -1,6 +1,9 @@
 //! `spec.tracing` of a Configuration: which traces are recorded, and where their spans go.
 
-use crate::{Secret, fields::Fields, node::quote, reader::Reading, value::Field};
+use crate::{
+    Diagnostic, MetadataItem, MetadataValue, Secret, Severity, component::read_secret_ref,
+    fields::Fields, http_endpoint::read_value, node::quote, reader::Reading, value::Field,
+};
 use std::{ops::RangeInclusive, time::Duration};
 
 /// `spec.tracing`.
@@ -16,7 +19,15 @@ pub struct Tracing {
     pub otel: Option<Otel>,
     /// `azureMonitor`, which Dapr does not have.
     pub azure_monitor: Option<AzureMonitor>,
+    /// What refers to secrets, which [`with_secrets`](Self::with_secrets) puts in its place: headers of `otel` by their
+    /// names, and [`CONNECTION_STRING`].
+    pub references: Vec<MetadataItem>,
 }
+
+/// The reference that stands for `azureMonitor.connectionString`: no header has a dot before it.
+const CONNECTION_STRING: &str = "azureMonitor.connectionString";
+/// What stands before the name of a header.
+const HEADER: &str = "otel.headers.";
 
 /// `spec.tracing.otel`: a collector that speaks OTLP.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +71,36 @@ const OTEL_TIMEOUTS: RangeInclusive<Duration> =
 const AZURE_ENDPOINT: &str = "https://dc.services.visualstudio.com";
 
 impl Tracing {
+    /// The same with the secrets that it refers to.
+    ///
+    /// # Errors
+    /// A secret that cannot be what it stands for, at its place.
+    pub fn with_secrets(
+        &self,
+        secret: impl Fn(&MetadataItem) -> Option<Secret>,
+    ) -> Result<Self, Diagnostic> {
+        let mut whole = self.clone();
+        for item in std::mem::take(&mut whole.references) {
+            let Some(value) = secret(&item) else {
+                continue;
+            };
+            if item.name == CONNECTION_STRING {
+                let parsed = connection_string(value.reveal());
+                whole.azure_monitor = Some(parsed.map_err(|fault| Diagnostic {
+                    origin: item.origin.clone(),
+                    severity: Severity::Error,
+                    message: format!("`spec.tracing.{CONNECTION_STRING}`: {fault}"),
+                    hint: None,
+                })?);
+            } else if let (Some(otel), Some(name)) =
+                (&mut whole.otel, item.name.strip_prefix(HEADER))
+            {
+                otel.headers.push((name.to_owned(), value));
+            }
+        }
+        Ok(whole)
+    }
+
     /// Whether anything is done with spans.
     #[must_use]
     pub fn has_exporter(&self) -> bool {
@@ -73,10 +114,11 @@ impl Tracing {
         let stdout = stdout.and_then(|field| field.boolean(reading));
         let zipkin = fields.child("zipkin", reading);
         let zipkin = zipkin.and_then(|fields| read_zipkin(fields, reading));
+        let mut references = Vec::new();
         let otel = fields.child("otel", reading);
-        let otel = otel.and_then(|fields| read_otel(fields, reading));
+        let otel = otel.and_then(|fields| read_otel(fields, &mut references, reading));
         let azure = fields.child("azureMonitor", reading);
-        let azure_monitor = azure.and_then(|fields| read_azure(fields, reading));
+        let azure_monitor = azure.and_then(|fields| read_azure(fields, &mut references, reading));
         fields.finish(reading);
         Self {
             sampling_rate: sampling_rate.unwrap_or(SAMPLING_RATE),
@@ -84,6 +126,7 @@ impl Tracing {
             zipkin,
             otel,
             azure_monitor,
+            references,
         }
     }
 }
@@ -107,7 +150,11 @@ fn read_zipkin(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Stri
     endpoint
 }
 
-fn read_otel(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Otel> {
+fn read_otel(
+    mut fields: Fields<'_>,
+    references: &mut Vec<MetadataItem>,
+    reading: &mut Reading<'_>,
+) -> Option<Otel> {
     const EXPECTED: &str = "`host:port` or a URL, such as `localhost:4317`";
     let protocol = fields.optional("protocol", reading);
     let choices = [("grpc", OtelProtocol::Grpc), ("http", OtelProtocol::Http)];
@@ -121,7 +168,7 @@ fn read_otel(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Otel> 
     let endpoint = fields.required("endpointAddress", EXPECTED, reading);
     let endpoint = endpoint.and_then(|field| read_address(&field, secure?, EXPECTED, reading));
     let headers = fields.optional("headers", reading);
-    let headers = headers.map(|field| read_headers(&field, reading));
+    let headers = headers.map(|field| read_headers(&field, references, reading));
     let timeout = fields.optional("timeout", reading);
     let timeout = timeout.and_then(|field| field.duration(OTEL_TIMEOUTS, reading));
     fields.finish(reading);
@@ -205,8 +252,12 @@ fn url_fault(text: &str) -> Option<&'static str> {
     }
 }
 
-/// `name=value,name=value`, or a list of `name` and `value`.
-fn read_headers(field: &Field<'_>, reading: &mut Reading<'_>) -> Vec<(String, Secret)> {
+/// `name=value,name=value`, or a list of `name` and `value` or `secretKeyRef`.
+fn read_headers(
+    field: &Field<'_>,
+    references: &mut Vec<MetadataItem>,
+    reading: &mut Reading<'_>,
+) -> Vec<(String, Secret)> {
     if field.node.scalar().is_some() {
         return read_header_text(field, reading);
     }
@@ -214,12 +265,23 @@ fn read_headers(field: &Field<'_>, reading: &mut Reading<'_>) -> Vec<(String, Se
     items
         .filter_map(|item| {
             let mut fields = item.fields(reading)?;
+            let origin = reading.origin(fields.place());
             let name = fields.required("name", "the name of a header", reading);
             let name = name.and_then(|field| read_header_name(&field, reading));
-            let value = fields.required("value", "the value of the header", reading);
-            let value = value.and_then(|field| field.any_text(reading));
+            let value = read_value(&mut fields, reading);
             fields.finish(reading);
-            Some((name?, Secret::new(value?.to_owned())))
+            match (name?, value?) {
+                (name, MetadataValue::Plain(text)) => Some((name, Secret::new(text))),
+                (name, value) => {
+                    let name = format!("{HEADER}{name}");
+                    references.push(MetadataItem {
+                        name,
+                        value,
+                        origin,
+                    });
+                    None
+                }
+            }
         })
         .collect()
 }
@@ -257,13 +319,21 @@ fn is_header_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(legal)
 }
 
-fn read_azure(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<AzureMonitor> {
+fn read_azure(
+    mut fields: Fields<'_>,
+    references: &mut Vec<MetadataItem>,
+    reading: &mut Reading<'_>,
+) -> Option<AzureMonitor> {
     let field = fields.required(
         "connectionString",
         "the connection string of an Application Insights resource",
         reading,
     );
     let azure = field.and_then(|field| {
+        if field.node.map().is_some() {
+            references.extend(read_reference(field, reading));
+            return None;
+        }
         let text = field.text(reading)?;
         let parsed = connection_string(text);
         // Its parts are keys: nothing of it is shown.
@@ -271,6 +341,20 @@ fn read_azure(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Azure
     });
     fields.finish(reading);
     azure
+}
+
+/// `connectionString: { secretKeyRef: { name, key } }`
+fn read_reference(field: Field<'_>, reading: &mut Reading<'_>) -> Option<MetadataItem> {
+    let mut fields = field.fields(reading)?;
+    let origin = reading.origin(fields.place());
+    let reference = fields.required("secretKeyRef", "a reference to a secret", reading);
+    let reference = reference.and_then(|field| read_secret_ref(field, reading));
+    fields.finish(reading);
+    Some(MetadataItem {
+        name: CONNECTION_STRING.to_owned(),
+        value: reference?,
+        origin,
+    })
 }
 
 fn connection_string(text: &str) -> Result<AzureMonitor, &'static str> {

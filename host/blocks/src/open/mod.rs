@@ -73,6 +73,7 @@ pub async fn open(
     let mut opening = opening::Opening::new(components, registry, plan, before);
     opening.secret_stores().await;
     opening.others().await;
+    opening.resolve_tracing().await;
     opening.finish()
 }
 
@@ -85,6 +86,7 @@ pub async fn check_secrets(
     let mut opening = opening::Opening::new(components, registry, plan, None);
     opening.secret_stores().await;
     opening.resolve_others().await;
+    opening.resolve_tracing().await;
     opening.finish().1
 }
 

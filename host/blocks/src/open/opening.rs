@@ -1,12 +1,17 @@
 //! One run of opening: what is open already, what was found.
 
-use super::{OpenPlan, check, error, order, resolve, rules, secrets, sharing, workflows};
+use super::{
+    OpenPlan, check, error, order, resolve, rules, secrets, secrets::ReferencedSecrets, sharing,
+    workflows,
+};
 use crate::{
     backend::{Backend, Backends, Block, Opening as State},
     registry::{Driver, Metadata, OpenContext, OpenError, Opened, Registry},
 };
 use berth_resiliency::Resiliencies;
-use berth_resources::{AppId, Component, Diagnostic, MetadataItem, Namespace, Severity};
+use berth_resources::{
+    AppId, Component, Diagnostic, MetadataItem, MetadataValue, Namespace, Severity, Tracing,
+};
 use berth_telemetry::TracedApp;
 use std::{
     collections::{BTreeMap, HashSet},
@@ -23,6 +28,8 @@ pub(super) struct Opening<'o> {
     plan: &'o OpenPlan,
     before: Option<&'o Backends>,
     opened: Backends,
+    /// `spec.tracing` with its secrets, in the order of the plan's configurations.
+    tracing: Vec<Option<Tracing>>,
     findings: Vec<Diagnostic>,
 }
 
@@ -58,6 +65,7 @@ impl<'o> Opening<'o> {
             plan,
             before,
             opened: Backends::default(),
+            tracing: Vec::new(),
             findings: Vec::new(),
         }
     }
@@ -109,6 +117,43 @@ impl<'o> Opening<'o> {
         }
     }
 
+    /// Reads the secrets that configurations refer to.
+    pub(super) async fn resolve_tracing(&mut self) {
+        for configuration in &self.plan.configurations {
+            let tracing = match &configuration.tracing {
+                Some(tracing) => match self.with_secrets(&configuration.namespace, tracing).await {
+                    Ok(whole) => Some(whole),
+                    Err(findings) => {
+                        self.findings.extend(findings);
+                        None
+                    }
+                },
+                None => None,
+            };
+            self.tracing.push(tracing);
+        }
+    }
+
+    async fn with_secrets(
+        &self,
+        namespace: &Namespace,
+        tracing: &Tracing,
+    ) -> Result<Tracing, Vec<Diagnostic>> {
+        let referrer = secrets::Referrer {
+            namespace,
+            secret_store: None,
+            component: None,
+            noun: "tracing",
+            items: tracing.references.iter().collect(),
+        };
+        let read = ReferencedSecrets::read(&referrer, self.components, &self.opened).await?;
+        let whole = tracing.with_secrets(|item| match &item.value {
+            MetadataValue::SecretRef { name, key } => read.get(name, key),
+            MetadataValue::Plain(_) | MetadataValue::Env(_) => None,
+        });
+        whole.map_err(|finding| vec![finding])
+    }
+
     pub(super) fn finish(mut self) -> (Backends, Vec<Diagnostic>) {
         self.findings.extend(sharing::check(
             self.components,
@@ -147,20 +192,17 @@ impl<'o> Opening<'o> {
 
     /// Applies the configuration that an app names, or the one for those that name none.
     fn configure(&mut self, namespace: &Namespace, app: &AppId, named: Option<&str>) {
-        let mut own = self
-            .plan
-            .configurations
-            .iter()
-            .filter(|own| own.namespace == *namespace);
+        let own = self.plan.configurations.iter().zip(&self.tracing);
+        let mut own = own.filter(|(own, _)| own.namespace == *namespace);
         let configuration = match named {
-            Some(name) => own.find(|own| own.name == name),
-            None => own.find(|own| own.by_default),
+            Some(name) => own.find(|(own, _)| own.name == name),
+            None => own.find(|(own, _)| own.by_default),
         };
-        if let Some(configuration) = configuration {
+        if let Some((configuration, tracing)) = configuration {
             let scopes = configuration.secret_scopes.clone();
             self.opened
                 .restrict_secrets(namespace.clone(), app.clone(), scopes);
-            if let Some(tracing) = &configuration.tracing {
+            if let Some(tracing) = tracing {
                 self.opened.trace(TracedApp {
                     namespace: namespace.clone(),
                     app: app.clone(),
