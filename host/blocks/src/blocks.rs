@@ -193,6 +193,14 @@ impl Blocks {
         futures::future::join_all(all).await
     }
 
+    /// The circuit breakers for calls to apps, by namespace and called app.
+    #[must_use]
+    pub fn app_breakers(&self) -> Vec<BreakerStatus> {
+        let mut breakers = self.snapshot().resiliency().breakers();
+        breakers.retain(|own| !matches!(own.target, Target::Component { .. }));
+        breakers
+    }
+
     /// The backends of this moment.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Backends> {

@@ -35,7 +35,7 @@ pub mod state;
 pub mod workflow;
 
 pub use backend::{Backend, Backends, Block, Failure, Opening, VisibleBackend, WorkflowBackend};
-pub use berth_resiliency::BreakerStatus;
+pub use berth_resiliency::{BreakerState, BreakerStatus};
 pub use blocks::{BackendDescription, BackendStatus, Blocks, Health};
 pub use caller::Caller;
 pub use cloudevents::CloudEvent;

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use berth_e2e::{Answer, Host, eventually, timely};
 use berth_servers::{Redis, RedisOptions};
 use common::Village;
+use serde_json::json;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering},
@@ -108,6 +109,36 @@ async fn a_circuit_breaker_opens_is_shown_and_closes_again() -> Result<()> {
             .ok_or(answer.to_string())
     })
     .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_circuit_breaker_of_an_app_is_shown_among_the_components() -> Result<()> {
+    let village = Village::new()?;
+    village.app("hello", "hello", "[/hello]", "")?;
+    village.app("hostile", "hostile", "[/hostile]", "")?;
+    let document = "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata:\n  name: own\nspec:\n  policies:\n    \
+                    retries:\n      none: { policy: constant, duration: 1ms, maxRetries: 0 }\n    \
+                    circuitBreakers:\n      own: { maxRequests: 1, timeout: 10m, trip: \"consecutiveFailures > 2\" }\n  \
+                    targets:\n    apps:\n      hostile: { circuitBreaker: own, retry: none }\n";
+    village.folder.write("resiliency.yaml", document)?;
+    let host = village.host().arg("--app-id").arg("hello").start().await?;
+    eventually("the breaker lets nothing through", timely(), async || {
+        let door = host.dapr("hello").map_err(|error| format!("{error:#}"))?;
+        let answer = door.get("/v1.0/invoke/hostile/method/trap").await;
+        let text = answer.map_err(|error| format!("{error:#}"))?.text();
+        text.contains("circuit breaker").then_some(()).ok_or(text)
+    })
+    .await?;
+    let listed = host.berth(["components", "--output", "json"])?;
+    let listed = listed.run().await?.json();
+    let mut all = listed.as_array().into_iter().flatten();
+    let shown = all.find(|component| component["type"] == "app" && component["name"] == "hostile");
+    let shown = shown.map(|shown| (&shown["status"], &shown["circuitBreakers"][0]));
+    let expected = json!({"app": "hello", "direction": "invocation", "state": "open"});
+    ensure!(shown == Some((&json!("unhealthy"), &expected)), "{listed}");
+    let table = host.berth(["components"])?.run().await?.text();
+    ensure!(table.contains("hello invocation open"), "{table}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,7 +46,7 @@ fn table(components: &[ComponentReport]) -> String {
             component.namespace.clone(),
             component.name.clone(),
             component.kind.clone(),
-            component.version.clone(),
+            or_dash(component.version.clone()),
             or_dash(component.scopes.join(" ")),
             status(component.status),
             or_dash(breakers(&component.circuit_breakers)),

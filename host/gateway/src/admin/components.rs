@@ -1,16 +1,43 @@
-//! `GET /components`: the backends and whether each answers.
+//! `GET /components`: the backends and whether each answers; and the apps that are called under a circuit breaker.
 
 use super::{
     AdminState,
     reports::{CircuitBreakerReport, ComponentReport, HealthStatus},
 };
 use axum::{Json, extract::State};
-use berth_blocks::{BackendStatus, BreakerStatus, Health};
+use berth_blocks::{BackendStatus, BreakerState, BreakerStatus, Health};
 use std::sync::Arc;
 
 pub(super) async fn list(State(state): State<Arc<AdminState>>) -> Json<Vec<ComponentReport>> {
-    let backends = state.blocks.backends().await;
-    Json(backends.into_iter().map(ComponentReport::from).collect())
+    let backends = state.blocks.backends().await.into_iter();
+    let mut reports: Vec<_> = backends.map(ComponentReport::from).collect();
+    let breakers = state.blocks.app_breakers();
+    let by_target =
+        breakers.chunk_by(|a, b| (&a.namespace, &a.target) == (&b.namespace, &b.target));
+    reports.extend(by_target.filter_map(called_app));
+    Json(reports)
+}
+
+/// An app that others call under a circuit breaker; `*` are those that no document names. It is as healthy as the
+/// breakers say: nobody asks it.
+fn called_app(breakers: &[BreakerStatus]) -> Option<ComponentReport> {
+    let first = breakers.first()?;
+    let refuses = breakers
+        .iter()
+        .any(|own| own.worst() != BreakerState::Closed);
+    Some(ComponentReport {
+        namespace: first.namespace.to_string(),
+        name: first.target.name().to_owned(),
+        kind: "app".to_owned(),
+        version: String::new(),
+        scopes: Vec::new(),
+        status: match refuses {
+            true => HealthStatus::Unhealthy,
+            false => HealthStatus::Healthy,
+        },
+        error: refuses.then(|| "a circuit breaker keeps calls away".to_owned()),
+        circuit_breakers: breakers.iter().map(breaker).collect(),
+    })
 }
 
 impl From<BackendStatus> for ComponentReport {

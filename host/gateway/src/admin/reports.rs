@@ -69,7 +69,7 @@ pub struct AppReport {
     pub from_cache: bool,
 }
 
-/// One backend of `GET /components`.
+/// One backend of `GET /components`; or, of type `app`, an app that is called under a circuit breaker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentReport {
@@ -98,9 +98,9 @@ pub struct ComponentReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CircuitBreakerReport {
-    /// Which app calls the backend, or gets its deliveries: each has its own.
+    /// Which app calls, or gets the deliveries: each has its own.
     pub app: String,
-    /// `outbound` or `inbound`.
+    /// `outbound` or `inbound`, `invocation` for calls to apps.
     pub direction: String,
     /// `closed`, `half-open` or `open`.
     pub state: String,
