@@ -4,6 +4,7 @@ mod common;
 
 use anyhow::{Context, Result};
 use berth_e2e::{Answer, Host, eventually, guest, repository, timely};
+use berth_servers::Collector;
 use common::{Village, dead_letters, publish};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -52,12 +53,22 @@ async fn the_whole_contract_holds(name: &str) -> Result<()> {
         "secretstores.local.file",
         &[("secretsFile", &secrets)],
     )?;
-    let host = village.start().await?;
+    let collector = Collector::start().await;
+    let config = village.folder.write(
+        "tracing.yaml",
+        format!(
+            "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {{ name: traced }}\nspec:\n  tracing:\n    \
+             samplingRate: \"1\"\n    otel: {{ protocol: http, isSecure: false, endpointAddress: \"127.0.0.1:{}\" }}\n",
+            collector.port()
+        ),
+    )?;
+    let host = village.host().arg("--config").arg(&config).start().await?;
 
     // Twice: nothing that a run leaves may disturb the next one.
     for run in ["one", "two"] {
         checks_pass(&host, run).await?;
         messages_arrive(&host, run).await?;
+        spans_arrive(&collector, run).await?;
     }
     drops_are_dead_letters(&host).await
 }
@@ -110,6 +121,36 @@ async fn messages_arrive(host: &Host, run: &str) -> Result<()> {
         assert_eq!(received, wanted);
     }
     Ok(())
+}
+
+/// What the guest adds to traces reaches a collector.
+async fn spans_arrive(collector: &Collector, run: &str) -> Result<()> {
+    eventually("the spans of the guest", timely(), async || {
+        let spans = collector.spans();
+        let request = spans
+            .iter()
+            .find(|span| span.attributes.get("contract").is_some_and(|id| id == run))
+            .ok_or("no request")?;
+        let own = spans
+            .iter()
+            .find(|span| {
+                span.name == "contract-span" && span.parent_id.as_ref() == Some(&request.span_id)
+            })
+            .ok_or("no span")?;
+        let attributes = ["text", "integer", "number", "boolean"]
+            .map(|name| own.attributes.get(name).map_or("", String::as_str));
+        let events = (&*own.events, &*request.events);
+        let expected = (["t", "2", "0.5", "true"], ("checked", "contract-event"));
+        if attributes == expected.0
+            && own.events == [expected.1.0]
+            && request.events == [expected.1.1]
+        {
+            Ok(())
+        } else {
+            Err(format!("{attributes:?} {events:?}"))
+        }
+    })
+    .await
 }
 
 async fn drops_are_dead_letters(host: &Host) -> Result<()> {

@@ -40,7 +40,7 @@ fn is_complete() -> bool {
         )
 }
 
-/// Builds the C files of a folder into a component for the world `service`.
+/// Builds the C files of a folder into a component for the world `traced-service`.
 pub fn build(folder: &Path, output: &Path) -> Result<()> {
     ensure()?;
     let work = tempfile::tempdir()?;
@@ -69,11 +69,14 @@ pub fn build(folder: &Path, output: &Path) -> Result<()> {
 
 /// Writes the bindings and returns what has to be compiled or linked.
 fn generate_bindings(folder: &Path) -> Result<Vec<PathBuf>> {
-    let (mut resolve, world) = world::load("service")?;
+    let (mut resolve, world) = world::load("traced-service")?;
     let mut files = Files::default();
-    wit_bindgen_c::Opts::default()
-        .build()
-        .generate(&mut resolve, world, &mut files)?;
+    let options = wit_bindgen_c::Opts {
+        // What the sources call it: names of types begin with it.
+        rename_world: Some("service".to_owned()),
+        ..Default::default()
+    };
+    options.build().generate(&mut resolve, world, &mut files)?;
     let mut inputs = Vec::new();
     for (name, content) in files.iter() {
         let path = folder.join(name);

@@ -70,7 +70,7 @@ fn version() -> Result<String> {
         .to_owned())
 }
 
-/// Builds `src/app.js` of a folder into a component for the world `service`.
+/// Builds `src/app.js` of a folder into a component for the world `traced-service`.
 pub fn build(guest: &Path, output: &Path) -> Result<()> {
     ensure()?;
     // A module finds its dependencies from where it lies.

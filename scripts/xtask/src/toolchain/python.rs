@@ -56,7 +56,7 @@ fn create_environment(environment: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Builds the module `app` of a folder into a component for the world `service`.
+/// Builds the module `app` of a folder into a component for the world `traced-service`.
 pub fn build(folder: &Path, output: &Path) -> Result<()> {
     ensure()?;
     let mut componentize = Command::new(environment().join("bin/componentize-py"));
@@ -68,7 +68,7 @@ pub fn build(folder: &Path, output: &Path) -> Result<()> {
         .arg(repository::path("wit"))
         .args([
             "--world",
-            "berth:guest/service",
+            "berth:guest/traced-service",
             "componentize",
             "--python-path",
             ".",

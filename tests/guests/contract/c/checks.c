@@ -42,7 +42,7 @@ static run_t run_of(const request_t *request) {
 }
 
 response_t checks_answer(const request_t *request) {
-  const check_t *const lists[] = {state_checks, pubsub_checks, invocation_checks, secrets_checks};
+  const check_t *const lists[] = {state_checks, pubsub_checks, invocation_checks, secrets_checks, telemetry_checks};
   const run_t run = run_of(request);
   response_t response = {.status = 200};
   text_add(&response.body, "[");

@@ -23,6 +23,7 @@ extern const check_t state_checks[];
 extern const check_t pubsub_checks[];
 extern const check_t invocation_checks[];
 extern const check_t secrets_checks[];
+extern const check_t telemetry_checks[];
 
 service_string_t run_key(const run_t *run, const char *name);
 

@@ -4,5 +4,5 @@ import { componentize } from '@bytecodealliance/componentize-js';
 import { writeFile } from 'node:fs/promises';
 
 const [sourcePath, witPath, output] = process.argv.slice(2);
-const { component } = await componentize({ sourcePath, witPath, worldName: 'berth:guest/service' });
+const { component } = await componentize({ sourcePath, witPath, worldName: 'berth:guest/traced-service' });
 await writeFile(output, component);

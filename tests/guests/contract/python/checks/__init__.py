@@ -2,11 +2,11 @@
 
 import json
 
-from checks import invocation, pubsub, secrets, state
+from checks import invocation, pubsub, secrets, state, telemetry
 from checks.run import Run
 from http_io import Request, Response
 
-CHECKS = state.CHECKS | pubsub.CHECKS | invocation.CHECKS | secrets.CHECKS
+CHECKS = state.CHECKS | pubsub.CHECKS | invocation.CHECKS | secrets.CHECKS | telemetry.CHECKS
 
 
 def answer(request: Request) -> Response:

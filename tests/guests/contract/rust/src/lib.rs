@@ -10,7 +10,7 @@ use bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use http::{Request, Response};
 
 mod bindings {
-    wit_bindgen::generate!({ path: "../../../../wit", world: "berth:guest/service", generate_all });
+    wit_bindgen::generate!({ path: "../../../../wit", world: "berth:guest/traced-service", generate_all });
 }
 
 struct Guest;

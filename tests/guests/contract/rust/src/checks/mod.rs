@@ -4,6 +4,7 @@ mod invocation;
 mod pubsub;
 mod secrets;
 mod state;
+mod telemetry;
 
 use crate::http::{Request, Response};
 use serde_json::json;
@@ -40,6 +41,7 @@ pub fn answer(request: &Request) -> Response {
         pubsub::CHECKS,
         invocation::CHECKS,
         secrets::CHECKS,
+        telemetry::CHECKS,
     ];
     let results: Vec<_> = checks
         .into_iter()
