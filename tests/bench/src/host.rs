@@ -11,7 +11,7 @@ use std::{
     fmt::Write as _,
     fs,
     net::SocketAddr,
-    ops::Deref,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -109,6 +109,28 @@ pub fn run_dapr_http(settings: &Settings, folder: &Path, backends: &str) -> Resu
     Server::start(&mut command, address, "/v1.0/metadata", &log)
 }
 
+/// Runs an app on a host among others of the user whose folder is `user`, with a door for native programs, which is where
+/// the server is said to listen.
+pub fn run_neighbour(
+    settings: &Settings,
+    folder: &Path,
+    user: &Path,
+    app: &App<'_>,
+) -> Result<Server> {
+    let address = server::free_address()?;
+    let port = address.port().to_string();
+    let documents = documents(folder, &in_memory()?, std::slice::from_ref(app))?;
+    let mut command = command(settings, &documents, folder);
+    command
+        .args(["--listen", "127.0.0.1:0"])
+        .args(["--admin", "127.0.0.1:0"])
+        .args(["--dapr-http-port", &port])
+        .arg("--user-dir")
+        .arg(user);
+    let log = folder.join("berth.log");
+    Server::start(&mut command, address, "/v1.0/metadata", &log)
+}
+
 /// The documents of state and topics in memory.
 pub fn in_memory() -> Result<String> {
     let folder = paths::root().join("components/in-memory");
@@ -190,14 +212,27 @@ impl Deref for Host {
     }
 }
 
+impl DerefMut for Host {
+    fn deref_mut(&mut self) -> &mut Server {
+        &mut self.server
+    }
+}
+
 impl Host {
     /// Messages that guests have handled.
     pub fn delivered(&self) -> Result<u64> {
+        Ok(self.metric("berth_deliveries_total")? as u64)
+    }
+
+    /// A metric, summed over its labels; 0 where it was never set.
+    pub fn metric(&self, name: &str) -> Result<f64> {
         let text = http::get(self.admin, "/metrics", PATIENCE)?;
-        let lines = text.lines();
-        let deliveries = lines.filter(|line| line.starts_with("berth_deliveries_total{"));
-        let counts = deliveries.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        Ok(counts.sum::<f64>() as u64)
+        let series = text.lines().filter(|line| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+        });
+        let values = series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(values.sum())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Where and when it was measured.
 
+use crate::{paths, samples::Samples};
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::{fmt, fs, thread};
+use std::{fmt, fs, io::Write as _, thread, time::Instant};
 use time::{OffsetDateTime, macros::format_description};
 
 /// The machine of a run.
@@ -13,6 +14,8 @@ pub struct Machine {
     memory_gib: u64,
     kernel: String,
     date: String,
+    /// Median time to append 4 KiB to a file and to wait for the disk, in milliseconds: what a commit waits for.
+    fdatasync_ms: f64,
     /// Processes that wanted to run over the minute before: more than a few tenths disturb the figures.
     load_before: f64,
 }
@@ -35,6 +38,7 @@ impl Machine {
             memory_gib: kib.map_or(0, |kib: u64| (kib + (1 << 19)) >> 20),
             kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             date: date.map_or_else(today, Ok)?,
+            fdatasync_ms: fdatasync()?,
             load_before: load.split(' ').next().unwrap_or_default().parse()?,
         })
     }
@@ -44,10 +48,30 @@ impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}, {} cores, {} GiB, Linux {}, {}. Load generator and servers share the cores. Load average before: {:.1}.",
-            self.cpu, self.cores, self.memory_gib, self.kernel, self.date, self.load_before
+            "{}, {} cores, {} GiB, Linux {}, {}. Load generator and servers share the cores. fdatasync of 4 KiB: {:.2} ms. \
+             Load average before: {:.1}.",
+            self.cpu,
+            self.cores,
+            self.memory_gib,
+            self.kernel,
+            self.date,
+            self.fdatasync_ms,
+            self.load_before
         )
     }
+}
+
+fn fdatasync() -> Result<f64> {
+    let folder = paths::scratch("fdatasync")?;
+    let mut file = fs::File::create(folder.join("file"))?;
+    let mut samples = Samples::default();
+    for _ in 0..500 {
+        let began = Instant::now();
+        file.write_all(&[0; 4096])?;
+        file.sync_data()?;
+        samples.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(samples.median())
 }
 
 fn read(file: &str) -> Result<String> {

@@ -54,6 +54,8 @@ pub enum Unit {
     Milliseconds,
     Kibibytes,
     Count,
+    /// A small one, with its fraction.
+    Number,
 }
 
 /// What must hold.
@@ -65,6 +67,8 @@ pub enum Budget {
     RatioAtMost(f64),
     /// berth's figure is at most this.
     AtMost(f64),
+    /// berth's figure is at least this.
+    AtLeast(f64),
     /// Shown for comparison.
     None,
 }
@@ -112,6 +116,7 @@ impl Line {
             Budget::RatioAtLeast(least) => Some(self.ratio()? >= least),
             Budget::RatioAtMost(most) => Some(self.ratio()? <= most),
             Budget::AtMost(most) => Some(self.berth.median <= most),
+            Budget::AtLeast(least) => Some(self.berth.median >= least),
             Budget::None => None,
         }
     }
@@ -160,6 +165,7 @@ impl Unit {
             Self::Milliseconds => format!("{figure:.digits$} ms"),
             Self::Kibibytes => format!("{} KiB", thousands(figure)),
             Self::Count => thousands(figure),
+            Self::Number => format!("{figure:.2}"),
         }
     }
 }
@@ -182,6 +188,7 @@ impl Budget {
             Self::RatioAtLeast(least) => format!("at least {least} times"),
             Self::RatioAtMost(most) => format!("at most {most} times"),
             Self::AtMost(most) => format!("at most {}", unit.show(most)),
+            Self::AtLeast(least) => format!("at least {}", unit.show(least)),
             Self::None => String::new(),
         }
     }
@@ -194,6 +201,7 @@ impl Serialize for Budget {
             Self::RatioAtLeast(least) => serializer.collect_str(&format_args!("ratio >= {least}")),
             Self::RatioAtMost(most) => serializer.collect_str(&format_args!("ratio <= {most}")),
             Self::AtMost(most) => serializer.collect_str(&format_args!("berth <= {most}")),
+            Self::AtLeast(least) => serializer.collect_str(&format_args!("berth >= {least}")),
             Self::None => serializer.serialize_none(),
         }
     }

@@ -90,6 +90,13 @@ impl Server {
         kill_process(pid, signal).context("sending a signal to the server")
     }
 
+    /// Asks it to stop, and waits until it has.
+    pub fn terminate(&mut self) -> Result<()> {
+        self.signal(Signal::TERM)?;
+        self.child.wait().context("waiting for the server")?;
+        Ok(())
+    }
+
     /// Resident memory of the process, in KiB.
     pub fn resident_kib(&self) -> Result<u64> {
         let file = format!("/proc/{}/status", self.child.id());

@@ -9,6 +9,7 @@ mod idle_memory;
 mod invocation;
 pub mod loops;
 mod mesh;
+mod mesh_failure;
 mod pubsub_kafka;
 mod pubsub_rabbitmq;
 mod pubsub_redis;
@@ -24,6 +25,8 @@ mod topics;
 mod tracing;
 mod wit_call;
 mod workflow;
+mod workflow_engine;
+mod workflow_hosts;
 
 use crate::{report::Line, settings::Settings};
 use anyhow::Result;
@@ -72,6 +75,9 @@ measurements! {
     PubsubRabbitmq pubsub_rabbitmq "messages that guests publish to and handle from pubsub.rabbitmq",
     PubsubKafka pubsub_kafka "messages that guests publish to and handle from pubsub.kafka",
     Workflow workflow "workflows of sequential steps, each on the disk before the next begins",
+    WorkflowEngine workflow_engine "replays, recovery, memory, timers and rows of workflows on the embedded file",
+    WorkflowHosts workflow_hosts "workflows of two hosts on one PostgreSQL, beside one host",
+    MeshFailure mesh_failure "the slowest calls between hosts while one of them is killed",
     Testkit testkit "scenarios of component tests on a guest that is in the cache",
     ColdStart cold_start "from the start of the process to the first answer, guest compiled before",
     IdleMemory idle_memory "resident memory of an app that has answered once",

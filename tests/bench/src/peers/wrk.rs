@@ -28,11 +28,47 @@ pub fn load(url: &str, round: Duration) -> Result<f64> {
 
 /// The same with so many connections; with a body, JSON that is POSTed.
 pub fn load_from(url: &str, round: Duration, connections: u32, body: Option<&str>) -> Result<f64> {
+    let text = run(url, round, connections, body)?;
+    parse(&text).with_context(|| format!("wrk {url} printed:\n{text}"))
+}
+
+/// The time in milliseconds within which 99 of 100 requests are answered. Requests may fail.
+pub fn p99_from(url: &str, round: Duration, connections: u32) -> Result<f64> {
+    let text = run(url, round, connections, None)?;
+    let line = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("99%"));
+    line.and_then(|time| milliseconds(time.trim()))
+        .with_context(|| format!("wrk {url} printed:\n{text}"))
+}
+
+/// A time as wrk prints it.
+fn milliseconds(text: &str) -> Option<f64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let figure: f64 = digits.parse().ok()?;
+    Some(match &text[digits.len()..] {
+        "us" => figure / 1e3,
+        "ms" => figure,
+        "s" => figure * 1e3,
+        "m" => figure * 6e4,
+        _ => return None,
+    })
+}
+
+/// What wrk prints.
+fn run(url: &str, round: Duration, connections: u32, body: Option<&str>) -> Result<String> {
     let duration = format!("-d{}s", round.as_secs());
     let connections = format!("-c{connections}");
     let mut command = Command::new("wrk");
     // What waits for a disk may take longer than wrk's usual two seconds.
-    command.args(["-t1", &connections, &duration, "--timeout", "30s"]);
+    command.args([
+        "-t1",
+        &connections,
+        &duration,
+        "--timeout",
+        "30s",
+        "--latency",
+    ]);
     let script = tempfile::NamedTempFile::new().context("making a script for wrk")?;
     if let Some(body) = body {
         let lines = format!(
@@ -42,14 +78,14 @@ pub fn load_from(url: &str, round: Duration, connections: u32, body: Option<&str
         command.arg("-s").arg(script.path());
     }
     let output = command.arg(url).output().context("starting wrk")?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         bail!(
             "wrk {url} failed: {text}{}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    parse(&text).with_context(|| format!("wrk {url} printed:\n{text}"))
+    Ok(text)
 }
 
 fn parse(text: &str) -> Result<f64> {
@@ -71,6 +107,12 @@ mod tests {
     fn the_rate_is_read_from_the_output() {
         let text = "  12 requests in 3.00s, 1.00MB read\nRequests/sec:  58500.17\nTransfer/sec:      8.1MB\n";
         assert_eq!(parse(text).unwrap(), 58_500.17);
+    }
+
+    #[test]
+    fn times_are_read_in_every_unit() {
+        let times = ["830.00us", "12.50ms", "1.20s", "no"].map(milliseconds);
+        assert_eq!(times, [Some(0.83), Some(12.5), Some(1_200.0), None]);
     }
 
     #[test]

@@ -6,6 +6,9 @@
 //! - `/bench/invoke?n=1000`: the app `hello` through `berth:invocation`.
 //! - `/bench/fetch?n=1000`: the app `hello` through `wasi:http`.
 //! - `/bench/workflow?n=10`: one workflow of so many activities, one after the other.
+//! - `/bench/workflow/park?n=10&from=7`: starts instance 7, which does that and then waits; `/bench/workflow/waits?from=7`
+//!   whether it does, `/bench/workflow/raise?from=7` lets it go on, `/bench/workflow/end?from=7` waits for its end.
+//! - `/bench/workflow/sleep?n=10&from=7`: starts instance 7, which sleeps for so many milliseconds.
 //!
 //! The first part of the path is whatever the ingress knows the app by. Messages of any topic are handled at once.
 
@@ -89,6 +92,11 @@ fn measure(what: &str, calls: &Loop) -> Option<Result<u128, String>> {
         "invoke" => invocation::invoke(calls),
         "fetch" => invocation::fetch(calls),
         "workflow" => workflow::run(calls),
+        "workflow/park" => workflow::park(calls),
+        "workflow/sleep" => workflow::sleep(calls),
+        "workflow/raise" => workflow::raise(calls),
+        "workflow/waits" => workflow::waits(calls),
+        "workflow/end" => workflow::end(calls),
         _ => return None,
     })
 }
