@@ -1,7 +1,7 @@
 //! New projects, from `templates/<language>`:
 //!
-//! - `project/` holds the files of every project, `<part>/project/` those of a part, such as `visits`. `gitignore` becomes
-//!   `.gitignore`.
+//! - `project/` holds the files of every project, `<part>/project/` those of a part, such as `visits`; `every/<part>/project/`
+//!   those of a part in all languages. `gitignore` becomes `.gitignore`.
 //! - `{{name}}` is the name of the project, `{{name_}}` the same as an identifier.
 //! - A line with `{{part}}` is written once for each part.
 //! - Any other `{{file}}` is what the parts have in the file of that name, one after another: `{{try.sh}}`.
@@ -16,6 +16,8 @@ use std::{
 const TEMPLATES: &str = "host/toolchains/templates";
 /// Files of a project lie below this in the folder of the language and in that of a part.
 const PROJECT: &str = "project";
+/// Parts for all languages: what a guest does is tested alike, whatever it is written in.
+const EVERY: &str = "host/toolchains/templates/every";
 /// Named without the dot in the repository, where it would have an effect.
 const HIDDEN: (&str, &str) = ("gitignore", ".gitignore");
 const NAME_LENGTH_MAX: usize = 63;
@@ -126,8 +128,10 @@ fn check_free(folder: &Path) -> Result<(), Error> {
 fn write(folder: &Path, name: &str, language: Language, template: Template) -> Result<(), Error> {
     let root = folder_of(language);
     let parts = template.parts();
-    let own = parts.iter().map(|part| format!("{root}/{part}/{PROJECT}"));
-    for from in [format!("{root}/{PROJECT}")].into_iter().chain(own) {
+    let of_part =
+        |part: &&str| [root.as_str(), EVERY].map(|root| format!("{root}/{part}/{PROJECT}"));
+    let of_parts = parts.iter().flat_map(of_part);
+    for from in [format!("{root}/{PROJECT}")].into_iter().chain(of_parts) {
         for (file, text) in carried::below(&from) {
             let file = if file == HIDDEN.0 { HIDDEN.1 } else { file };
             let path = folder.join(file);
@@ -217,6 +221,10 @@ mod tests {
                 let parent = tempfile::tempdir().unwrap();
                 let folder = create(parent.path(), "tea-shop", language, template).unwrap();
                 let made = files(&folder);
+                for part in template.parts() {
+                    let scenarios = folder.join(format!("{part}.test.yaml"));
+                    assert!(made.contains(&scenarios), "{language}: {part}");
+                }
                 for needed in [
                     "app.yaml",
                     "README.md",
