@@ -55,15 +55,27 @@ struct Stop {
     frames: String,
 }
 
+/// Frames that are told: a stack that overflowed has thousands.
+const FRAMES_MAX: usize = 20;
+
 impl Stop {
     fn of(error: &wasmtime::Error, why: Stopped) -> Self {
         let frames = error.downcast_ref::<WasmBacktrace>();
         Self {
             why,
             cause: error.root_cause().to_string(),
-            frames: frames.map(WasmBacktrace::to_string).unwrap_or_default(),
+            frames: frames.map(lines).unwrap_or_default(),
         }
     }
+}
+
+fn lines(backtrace: &WasmBacktrace) -> String {
+    let frames = backtrace.frames().iter().take(FRAMES_MAX);
+    let lines = frames.map(|frame| match frame.func_name() {
+        Some(name) => format!("  at {:#}", rustc_demangle::demangle(name)),
+        None => format!("  at wasm function {}", frame.func_index()),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 impl From<Stopped> for Stop {
@@ -142,7 +154,7 @@ fn reason(guest: &Guest, stop: &Stop) -> String {
         }
         why => format!("{} ({})", why.message(limits), why.reason()),
     };
-    match stop.frames.trim_end() {
+    match &*stop.frames {
         "" => why,
         frames => format!("{why}\n{frames}"),
     }

@@ -101,8 +101,7 @@ async fn a_history_without_its_guest_stalls_and_goes_on_when_the_guest_is_back()
         "event 1",
         "timer",
         "activity \"echo\"",
-        "wasm backtrace",
-        "program::take",
+        "\n  at worker::program::take",
     ] {
         ensure!(problem.contains(text), "no {text} in {problem}");
     }
