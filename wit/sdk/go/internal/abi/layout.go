@@ -203,3 +203,12 @@ func Lift[L, T any](list List, lift func(*L) T) []T {
 	}
 	return lifted
 }
+
+// TextAt is a text that an export was given as two parameters.
+func TextAt(start, length uint32) Text { return Text{start: start, length: length} }
+
+// ListAt is a list that an export was given as two parameters.
+func ListAt(start, length uint32) List { return List{start: start, length: length} }
+
+// Forget lets go of what was kept before: of a call that holds what an export has returned.
+func (c *Call) Forget() { clear(c.kept); c.kept = c.kept[:0] }
