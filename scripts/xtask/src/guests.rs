@@ -133,6 +133,10 @@ const SHOP_C: Recipe = Recipe::Project {
     folder: "guest-examples/shop-c",
     output: Some("guest-examples/shop-c/apps"),
 };
+const SHOP_GO: Recipe = Recipe::Project {
+    folder: "guest-examples/shop-go",
+    output: Some("guest-examples/shop-go/apps"),
+};
 const PYTHON: Recipe = Recipe::Python {
     folder: "tests/guests/contract/python",
 };
@@ -193,6 +197,7 @@ const GUESTS: &[Guest] = &[
         &[HTTP],
     ),
     test("order-service", SHOP_C, &[HTTP, SUBSCRIBER, WORKFLOWS]),
+    test("order-service", SHOP_GO, &[HTTP, SUBSCRIBER, WORKFLOWS]),
     test("order-service", SHOP_PYTHON, &[HTTP, SUBSCRIBER, WORKFLOWS]),
 ];
 
