@@ -13,6 +13,7 @@ use crate::{
 use anyhow::Context;
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -42,6 +43,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
     let go = compiler(&project.tools, say)?;
     let berth = project.folder.join(WORK);
     unpack_sdk(SDK, &berth)?;
+    show_compiler(&go, &berth)?;
     let core = project.work().join("core.wasm");
     if !compile(project, &go, &core)? {
         return Err(Error::Compiler { tool: "go" });
@@ -101,9 +103,8 @@ fn compile(project: &Project, go: &Path, core: &Path) -> Result<bool, Error> {
 
 /// The installed compiler, or one of our own.
 pub fn compiler(tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error> {
-    let installed = Command::new("go").args(["env", "GOVERSION"]).output();
-    if installed.is_ok_and(|output| is_young_enough(&String::from_utf8_lossy(&output.stdout))) {
-        return Ok(PathBuf::from("go"));
+    if let Some(installed) = installed() {
+        return Ok(installed);
     }
     let folder = tools.join("go");
     let (go, note) = (folder.join("venv/bin/go"), folder.join("venv/made-from"));
@@ -127,6 +128,25 @@ pub fn compiler(tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error> {
     })?;
     fs::write(&note, PIN)?;
     Ok(go)
+}
+
+/// The one on the PATH, if it is young enough.
+fn installed() -> Option<PathBuf> {
+    let asked = Command::new("go").args(["env", "GOVERSION", "GOROOT"]).output();
+    let answer = String::from_utf8(asked.ok()?.stdout).ok()?;
+    let (version, root) = answer.trim().split_once('\n')?;
+    is_young_enough(version).then(|| Path::new(root).join("bin/go"))
+}
+
+/// Where people find the compiler that builds their project, for its tests.
+fn show_compiler(go: &Path, berth: &Path) -> Result<(), Error> {
+    let link = berth.join("go");
+    if fs::read_link(&link).is_ok_and(|there| there == go) {
+        return Ok(());
+    }
+    let _ = fs::remove_file(&link);
+    symlink(go, &link).with_context(|| format!("making {}", link.display()))?;
+    Ok(())
 }
 
 /// Whether `go1.27.3`, or `go1.28rc1`, is as young as the SDK needs.
