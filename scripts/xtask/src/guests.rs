@@ -133,6 +133,10 @@ const SHOP_C: Recipe = Recipe::Project {
     folder: "guest-examples/shop-c",
     output: Some("guest-examples/shop-c/apps"),
 };
+const GO: Recipe = Recipe::Project {
+    folder: "tests/guests/contract/go",
+    output: None,
+};
 const SHOP_GO: Recipe = Recipe::Project {
     folder: "guest-examples/shop-go",
     output: Some("guest-examples/shop-go/apps"),
@@ -152,6 +156,7 @@ const GUESTS: &[Guest] = &[
     shop("order-saga", &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     contract("contract-rust", RUST),
     contract("contract-c", C),
+    contract("contract-go", GO),
     contract("contract-js", JAVASCRIPT),
     contract("contract-python", PYTHON),
     test("hostile", RUST, &[HTTP, SUBSCRIBER]),

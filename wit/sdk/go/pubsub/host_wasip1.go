@@ -54,7 +54,7 @@ func publish(pubsub, topic string, data []byte, o options) error {
 		message: wireMessage{data: call.Bytes(data), contentType: call.Optional(o.contentType)},
 		options: wireOptions{
 			raw:          o.raw,
-			ttlSeconds:   abi.Option[uint32]{IsSome: o.ttlSeconds > 0, Value: o.ttlSeconds},
+			ttlSeconds:   o.lowerTTL(),
 			partitionKey: call.Optional(o.partitionKey),
 			metadata:     call.Pairs(o.metadata),
 		},
@@ -62,6 +62,13 @@ func publish(pubsub, topic string, data []byte, o options) error {
 	result := new(abi.Result[abi.Nothing, abi.Failure])
 	wasmPublish(abi.Place(call, publishing), abi.Place(call, result))
 	return abi.Done(result, abi.Common)
+}
+
+func (o *options) lowerTTL() abi.Option[uint32] {
+	if o.ttlSeconds == nil {
+		return abi.Option[uint32]{}
+	}
+	return abi.Some(*o.ttlSeconds)
 }
 
 func bulkPublish(pubsub, topic string, messages []Message, o options) ([]BulkFailure, error) {
@@ -80,7 +87,8 @@ func bulkPublish(pubsub, topic string, messages []Message, o options) ([]BulkFai
 	}).Flat()
 	metadata, metadataLen := call.Pairs(o.metadata).Flat()
 	result := new(abi.Result[abi.List, abi.Failure])
-	wasmBulkPublish(pubsub, topic, list, listLen, o.raw, o.ttlSeconds > 0, o.ttlSeconds, o.partitionKey != "", o.partitionKey,
+	ttl := o.lowerTTL()
+	wasmBulkPublish(pubsub, topic, list, listLen, o.raw, ttl.IsSome, ttl.Value, o.partitionKey != "", o.partitionKey,
 		metadata, metadataLen, abi.Place(call, result))
 	failures, failure := result.Get()
 	if failure != nil {

@@ -13,7 +13,7 @@ type Option func(*options)
 type options struct {
 	contentType  string
 	raw          bool
-	ttlSeconds   uint32
+	ttlSeconds   *uint32
 	partitionKey string
 	metadata     map[string]string
 }
@@ -39,9 +39,10 @@ func Type(eventType string) Option {
 // Raw sends the data as it is, without an envelope.
 func Raw() Option { return func(o *options) { o.raw = true } }
 
-// TTL is how long the message is delivered. Less than a second counts as one.
+// TTL is how long the message is delivered, in whole seconds, rounded up. 0 is refused.
 func TTL(after time.Duration) Option {
-	return func(o *options) { o.ttlSeconds = uint32(max(1, after/time.Second)) }
+	seconds := uint32((after + time.Second - 1) / time.Second)
+	return func(o *options) { o.ttlSeconds = &seconds }
 }
 
 // PartitionKey keeps messages with the same key in order, where the broker can.

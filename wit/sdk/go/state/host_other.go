@@ -30,8 +30,8 @@ func (o *Operation) check(values map[string]world.Value) error {
 		return world.Fail(berth.Invalid, "a key is not empty, and has no ||")
 	}
 	value, found := values[o.key]
-	isStale := o.options.etag != nil && value.ETag != *o.options.etag
-	isTaken := o.options.etag == nil && o.options.firstWrite && found
+	isStale := o.options.concurrency != lastWrite && o.options.etag != nil && value.ETag != *o.options.etag
+	isTaken := o.options.etag == nil && o.options.concurrency == firstWrite && found
 	if isStale || isTaken {
 		return world.Fail(berth.Conflict, "somebody else was faster with "+o.key)
 	}

@@ -131,8 +131,10 @@ func (o *options) lowerConsistency() abi.Option[uint8] {
 }
 
 func (o *options) lowerConcurrency() abi.Option[uint8] {
-	// First-write is case 0.
-	return abi.Option[uint8]{IsSome: o.firstWrite}
+	if o.concurrency == byETag {
+		return abi.Option[uint8]{}
+	}
+	return abi.Some(uint8(o.concurrency - firstWrite))
 }
 
 func (o *options) lowerETag(call *abi.Call) abi.Option[abi.Text] {
@@ -221,10 +223,10 @@ func (s *Store) delete(key string, o options) error {
 	if o.etag != nil {
 		etag = *o.etag
 	}
-	consistency := o.lowerConsistency()
+	concurrency, consistency := o.lowerConcurrency(), o.lowerConsistency()
 	metadata, metadataLen := call.Pairs(o.metadata).Flat()
 	result := new(abi.Result[abi.Nothing, abi.Failure])
-	wasmDelete(store, key, o.etag != nil, etag, o.firstWrite, 0, consistency.IsSome, uint32(consistency.Value),
+	wasmDelete(store, key, o.etag != nil, etag, concurrency.IsSome, uint32(concurrency.Value), consistency.IsSome, uint32(consistency.Value),
 		metadata, metadataLen, abi.Place(call, result))
 	return abi.Done(result, kinds)
 }

@@ -43,12 +43,20 @@ type Option func(*options)
 
 type options struct {
 	etag        *string
-	firstWrite  bool
+	concurrency concurrency
 	consistency consistency
 	ttlSeconds  uint32
 	contentType string
 	metadata    map[string]string
 }
+
+type concurrency uint8
+
+const (
+	byETag concurrency = iota
+	firstWrite
+	lastWrite
+)
 
 type consistency uint8
 
@@ -69,11 +77,14 @@ func optionsOf(given []Option) (o options) {
 func IfETag(etag string) Option { return func(o *options) { o.etag = &etag } }
 
 // IfAbsent writes only if the key is absent.
-func IfAbsent() Option { return func(o *options) { o.firstWrite = true } }
+func IfAbsent() Option { return func(o *options) { o.concurrency = firstWrite } }
 
-// TTL lets the key expire. Less than a second counts as one.
+// LastWrite writes or deletes whatever is there, also if there is an etag.
+func LastWrite() Option { return func(o *options) { o.concurrency = lastWrite } }
+
+// TTL lets the key expire, in whole seconds, rounded up. 0: never.
 func TTL(after time.Duration) Option {
-	return func(o *options) { o.ttlSeconds = uint32(max(1, after/time.Second)) }
+	return func(o *options) { o.ttlSeconds = uint32((after + time.Second - 1) / time.Second) }
 }
 
 // ContentType says what the value is, to stores that keep it.

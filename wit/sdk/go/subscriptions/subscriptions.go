@@ -52,6 +52,8 @@ func Drop(why error) error {
 // Topic is what a guest subscribes to.
 type Topic struct {
 	Pubsub, Name string
+	// What Message.Route is then. "" is one made from the name.
+	Route string
 	// "" is none.
 	DeadLetterTopic string
 	// Tried in order; messages that none matches go to the handler of the topic.
@@ -66,10 +68,18 @@ type Rule struct {
 	// CEL over event, such as `event.type == "order.created"`.
 	Match   string
 	Handler Handler
+	// As that of a topic.
+	Route string
 }
 
 // Bulk is how many messages are fetched at once, and how long to wait for them.
 type Bulk struct{ MaxMessages, MaxAwaitMs uint32 }
+
+// Routes are named within a topic.
+type routeOf struct{ pubsub, topic, route string }
+
+// The route of messages that no rule matched, and of those that a document routes otherwise.
+const anyRoute = ""
 
 type subscription struct {
 	topic  Topic
@@ -78,7 +88,7 @@ type subscription struct {
 
 var (
 	declared []subscription
-	routes   = map[string]Handler{}
+	routes   = map[routeOf]Handler{}
 	fallback Handler
 )
 
@@ -87,28 +97,35 @@ var (
 func Handle(topic Topic, handler Handler) {
 	declared = append(declared, subscription{topic, handler})
 	if handler != nil {
-		routes[topic.route()] = handler
+		routes[routeOf{topic.Pubsub, topic.Name, anyRoute}] = handler
 	}
 	for i, rule := range topic.Rules {
-		routes[topic.ruleRoute(i)] = rule.Handler
+		routes[routeOf{topic.Pubsub, topic.Name, topic.ruleRoute(i)}] = rule.Handler
 	}
 }
 
 // HandleAll handles the messages of subscriptions that documents declare.
 func HandleAll(handler Handler) { fallback = handler }
 
-func (t *Topic) route() string { return "/" + t.Pubsub + "/" + t.Name }
-
-func (t *Topic) ruleRoute(i int) string { return fmt.Sprintf("%s/%d", t.route(), i) }
-
-// handlerOf also finds the handler of a topic that a document subscribes in our place.
-func handlerOf(m *Message) Handler {
-	if handler := routes[m.Route]; handler != nil {
-		return handler
+func (t *Topic) route() string {
+	if t.Route != "" {
+		return t.Route
 	}
-	topic := Topic{Pubsub: m.Pubsub, Name: m.Topic}
-	if handler := routes[topic.route()]; handler != nil {
-		return handler
+	return "/" + t.Pubsub + "/" + t.Name
+}
+
+func (t *Topic) ruleRoute(i int) string {
+	if t.Rules[i].Route != "" {
+		return t.Rules[i].Route
+	}
+	return fmt.Sprintf("%s/%d", t.route(), i)
+}
+
+func handlerOf(m *Message) Handler {
+	for _, route := range []string{m.Route, anyRoute} {
+		if handler := routes[routeOf{m.Pubsub, m.Topic, route}]; handler != nil {
+			return handler
+		}
 	}
 	return fallback
 }
