@@ -90,7 +90,8 @@ fn compile(project: &Project, go: &Path, core: &Path) -> Result<bool, Error> {
         .current_dir(&project.folder)
         .env("GOOS", "wasip1")
         .env("GOARCH", "wasm")
-        .args(["build", "-buildmode=c-shared"])
+        // Without the paths of this machine.
+        .args(["build", "-buildmode=c-shared", "-trimpath"])
         // There are no sockets for HTTP/2.
         .args(["-tags", "nethttpomithttp2"])
         // Without debugging information; and with the SDK's way to the runtime's memory.

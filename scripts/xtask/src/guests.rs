@@ -137,6 +137,10 @@ const GO: Recipe = Recipe::Project {
     folder: "tests/guests/contract/go",
     output: None,
 };
+const SDK_GO: Recipe = Recipe::Project {
+    folder: "tests/guests/sdk-go",
+    output: None,
+};
 const SHOP_GO: Recipe = Recipe::Project {
     folder: "guest-examples/shop-go",
     output: Some("guest-examples/shop-go/apps"),
@@ -201,6 +205,7 @@ const GUESTS: &[Guest] = &[
         },
         &[HTTP],
     ),
+    test("sdk-go", SDK_GO, &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     test("order-service", SHOP_C, &[HTTP, SUBSCRIBER, WORKFLOWS]),
     test("order-service", SHOP_GO, &[HTTP, SUBSCRIBER, WORKFLOWS]),
     test("order-service", SHOP_PYTHON, &[HTTP, SUBSCRIBER, WORKFLOWS]),

@@ -50,9 +50,13 @@ type (
 		app abi.Option[abi.Text]
 	}
 	wireStart struct {
+		_        abi.Layout
+		workflow abi.Text
+		input    abi.Payload
+		options  wireStartOptions
+	}
+	wireStartOptions struct {
 		_          abi.Layout
-		workflow   abi.Text
-		input      abi.Payload
 		instanceID abi.Option[abi.Text]
 		app        abi.Option[abi.Text]
 		startAtMs  abi.Option[uint64]
@@ -155,16 +159,14 @@ func liftInstance(given *wireInstance) *Instance {
 
 func start(workflow string, input []byte, o options) (string, error) {
 	return asked(func(c *abi.Call, result unsafe.Pointer) {
-		wasmStart(abi.Place(c, &wireStart{
-			workflow:   c.Text(workflow),
-			input:      c.JSON(input),
+		wasmStart(abi.Place(c, &wireStart{workflow: c.Text(workflow), input: c.JSON(input), options: wireStartOptions{
 			instanceID: c.Optional(o.instanceID),
 			app:        c.Optional(o.app),
 			startAtMs:  abi.Option[uint64]{IsSome: !o.startAt.IsZero(), Value: uint64(o.startAt.UnixMilli())},
 			reuse:      lowerCase(o.reuse),
 			conflict:   lowerCase(o.conflict),
 			metadata:   c.Pairs(o.metadata),
-		}), result)
+		}}), result)
 	}, (*abi.Text).String)
 }
 
