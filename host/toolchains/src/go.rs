@@ -133,7 +133,9 @@ pub fn compiler(tools: &Path, say: &dyn Fn(&str)) -> Result<PathBuf, Error> {
 
 /// The one on the PATH, if it is young enough.
 fn installed() -> Option<PathBuf> {
-    let asked = Command::new("go").args(["env", "GOVERSION", "GOROOT"]).output();
+    let asked = Command::new("go")
+        .args(["env", "GOVERSION", "GOROOT"])
+        .output();
     let answer = String::from_utf8(asked.ok()?.stdout).ok()?;
     let (version, root) = answer.trim().split_once('\n')?;
     is_young_enough(version).then(|| Path::new(root).join("bin/go"))

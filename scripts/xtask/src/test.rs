@@ -168,7 +168,10 @@ fn python_sdk(project: &str) -> Result<()> {
 
 /// The tests of a folder in Go, which the compiler runs outside of any host.
 fn go_sdk(project: &str) -> Result<()> {
-    for arguments in [["vet", "-unsafeptr=false", "./..."], ["test", "-count=1", "./..."]] {
+    for arguments in [
+        ["vet", "-unsafeptr=false", "./..."],
+        ["test", "-count=1", "./..."],
+    ] {
         let mut go = Command::new(project::go()?);
         go.current_dir(repository::path(project)).args(arguments);
         command::run(&mut go)?;

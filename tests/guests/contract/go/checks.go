@@ -24,7 +24,7 @@ type result struct {
 }
 
 // In the order of the README.
-var checks = slices.Concat(stateChecks, pubsubChecks, invocationChecks, secretsChecks)
+var checks = slices.Concat(stateChecks, pubsubChecks, invocationChecks, secretsChecks, telemetryChecks)
 
 // failed is what a check panics with.
 type failed string
