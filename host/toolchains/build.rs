@@ -7,9 +7,10 @@ use std::{
 };
 
 /// Folder below the repository's root, and what is left out of it.
-const FOLDERS: [(&str, &[&str]); 6] = [
+const FOLDERS: [(&str, &[&str]); 7] = [
     ("wit/sdk/javascript", &["test", "node_modules"]),
     ("wit/sdk/c", &[]),
+    ("wit/sdk/go", &["test"]),
     ("wit/sdk/rust", &["target", "Cargo.lock"]),
     ("wit/sdk/python", &["test", "__pycache__"]),
     ("wit/deps", &[]),

@@ -28,6 +28,9 @@ impl HostMonotonicClock for HostClock {
     fn now(&self) -> u64 {
         static START: OnceLock<Instant> = OnceLock::new();
         let since = clock::instant().saturating_duration_since(*START.get_or_init(clock::instant));
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        // Never 0, even where time stands still: the runtime of Go takes that for a broken clock and does not start.
+        u64::try_from(since.as_nanos())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1)
     }
 }

@@ -1,20 +1,18 @@
 //! C: bindings by wit-bindgen, compiled by clang with wasi-libc, made a component by wit-component.
 
-use crate::{Built, Error, WORK, carried::unpack_sdk, project::Project, stamp::Stamp, tool};
+use crate::{
+    Built, Error, WORK, carried::unpack_sdk, component, project::Project, stamp::Stamp, tool,
+};
 use anyhow::Context;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
-use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-};
 use wit_bindgen_core::{
     Files,
     wit_parser::{Resolve, WorldId},
 };
-use wit_component::ComponentEncoder;
 
 /// Where the SDK lies in the binary, and below the folder `.berth` of a project.
 const SDK: &str = "wit/sdk/c";
@@ -97,15 +95,7 @@ pub fn build(project: &Project, _say: &dyn Fn(&str)) -> Result<Built, Error> {
     if !tool::compile(&mut clang, |_| {})? {
         return Err(Error::Compiler { tool: "clang" });
     }
-    let component = encode(&fs::read(&core)?)?;
-    let draft = project.output.with_extension("wasm.draft");
-    if let Some(parent) = draft.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
-    }
-    fs::write(&draft, component).with_context(|| format!("writing {}", draft.display()))?;
-    // Renamed into place, so that a running host never sees half a guest.
-    fs::rename(&draft, &project.output)
-        .with_context(|| format!("writing {}", project.output.display()))?;
+    component::install(&component::encode(&fs::read(&core)?)?, &project.output)?;
     let mut stamp = Stamp::of(made_by, inputs(project, sources)?);
     stamp.offers = offers.iter().map(|offer| (*offer).to_owned()).collect();
     stamp.write(&note)?;
@@ -201,19 +191,6 @@ fn world(wit: &Path, offers: &[&str]) -> anyhow::Result<(Resolve, WorldId)> {
     let package = resolve.push_str("guest.wit", &text)?;
     let world = resolve.select_world(&[package], Some("guest"))?;
     Ok((resolve, world))
-}
-
-/// Wraps the core module. wasi-libc speaks WASI preview 1, which the adapter turns into 0.2.
-fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
-    ComponentEncoder::default()
-        .module(module)?
-        .adapter(
-            WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
-            WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-        )?
-        .validate(true)
-        .encode()
-        .context("making the component")
 }
 
 fn sources(folder: &Path) -> Result<Vec<PathBuf>, Error> {

@@ -77,6 +77,8 @@ mod tests {
             "wit/sdk/javascript/types/index.d.ts",
             "wit/sdk/python/src/dapr/clients/__init__.py",
             "wit/sdk/python/build/build.py",
+            "wit/sdk/go/go.mod",
+            "wit/sdk/go/internal/abi/memory.s",
             "wit/sdk/rust/Cargo.toml",
             "wit/sdk/rust/src/lib.rs",
             "wit/deps/berth-workflow/workflow.wit",

@@ -1,7 +1,8 @@
 //! Builds guests: each language with its own tools, which are installed into the project where that is possible.
 //!
 //! - `project`: which language a folder is written in, and what its manifest says of the guest.
-//! - `c`, `javascript`, `python`, `rust`: one file per language.
+//! - `c`, `go`, `javascript`, `python`, `rust`: one file per language.
+//! - `component`: from a module to a guest.
 //! - `find`: which projects make the guests that somebody runs.
 //! - `new`: new projects, from templates.
 //! - `carried`: the SDKs and WIT packages that the binary brings with it.
@@ -11,8 +12,10 @@
 
 mod c;
 mod carried;
+mod component;
 mod error;
 mod find;
+mod go;
 mod javascript;
 mod new;
 mod project;
@@ -76,11 +79,12 @@ pub fn build(request: &Request, say: &dyn Fn(&str)) -> Result<Built, Error> {
         Language::Rust => rust::build(&project, say),
         Language::Python => python::build(&project, say),
         Language::C => c::build(&project, say),
+        Language::Go => go::build(&project, say),
     }
 }
 
 /// Installs what building a language needs into a folder, which several projects may share, and says where it is: the
-/// folder of this version's SDK, of Rust its cargo.
+/// folder of this version's SDK, of Rust its cargo, of Go its compiler.
 ///
 /// # Errors
 /// Something is missing that cannot be installed there.
@@ -90,5 +94,6 @@ pub fn install(language: Language, tools: &Path, say: &dyn Fn(&str)) -> Result<P
         Language::Rust => rust::cargo(tools, say),
         Language::Python => python::install_tools(tools, say),
         Language::C => c::require_compiler().map(|()| tools.to_owned()),
+        Language::Go => go::compiler(tools, say),
     }
 }

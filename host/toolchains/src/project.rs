@@ -8,6 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Settings of projects whose languages have no place for them.
+const SETTINGS: &str = "berth.toml";
+
 /// A language with a toolchain that makes components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
@@ -19,11 +22,19 @@ pub enum Language {
     Python,
     /// C: `berth.toml`.
     C,
+    /// Go: `go.mod`, and a `berth.toml` for settings.
+    Go,
 }
 
 impl Language {
     /// Every one of them.
-    pub(crate) const ALL: [Self; 4] = [Self::JavaScript, Self::Rust, Self::Python, Self::C];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::JavaScript,
+        Self::Rust,
+        Self::Python,
+        Self::C,
+        Self::Go,
+    ];
 
     /// The file that describes a project.
     #[must_use]
@@ -32,7 +43,8 @@ impl Language {
             Self::JavaScript => "package.json",
             Self::Rust => "Cargo.toml",
             Self::Python => "pyproject.toml",
-            Self::C => "berth.toml",
+            Self::C => SETTINGS,
+            Self::Go => "go.mod",
         }
     }
 
@@ -43,6 +55,7 @@ impl Language {
             Self::Rust => "rust",
             Self::Python => "python",
             Self::C => "c",
+            Self::Go => "go",
         }
     }
 }
@@ -54,12 +67,14 @@ impl fmt::Display for Language {
             Self::Rust => "Rust",
             Self::Python => "Python",
             Self::C => "C",
+            Self::Go => "Go",
         })
     }
 }
 
 /// What a manifest says of the guest: `"berth": {...}` in package.json, `[package.metadata.berth]` in Cargo.toml,
-/// `[tool.berth]` in pyproject.toml, the whole of berth.toml.
+/// `[tool.berth]` in pyproject.toml, the whole of berth.toml, which may lie beside a
+/// go.mod.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -140,9 +155,11 @@ fn detect(folder: &Path) -> Result<Language, Error> {
         .collect();
     match found.as_slice() {
         [language] => Ok(*language),
+        // The settings of a project in Go.
+        [Language::C, Language::Go] => Ok(Language::Go),
         [] => Err(Error::wrong(
             format!("no project in {}", folder.display()),
-            "a project has a package.json (JavaScript, TypeScript), a Cargo.toml (Rust), a pyproject.toml (Python) or a berth.toml (C)",
+            "a project has a package.json (JavaScript, TypeScript), a Cargo.toml (Rust), a pyproject.toml (Python), a go.mod (Go) or a berth.toml (C)",
         )),
         [first, second, ..] => Err(Error::wrong(
             format!(
@@ -151,7 +168,7 @@ fn detect(folder: &Path) -> Result<Language, Error> {
                 first.manifest(),
                 second.manifest()
             ),
-            "say which it is: --lang js|rust|python|c",
+            "say which it is: --lang js|rust|python|go|c",
         )),
     }
 }
@@ -175,6 +192,7 @@ fn manifest(folder: &Path, language: Language) -> Result<(String, Settings), Err
         Language::C => toml::from_str(&text)
             .map_err(Into::into)
             .and_then(berth_toml),
+        Language::Go => go_mod(&text, folder),
     };
     let (name, settings) = read.map_err(|error: anyhow::Error| {
         Error::wrong(
@@ -232,6 +250,20 @@ fn berth_toml(mut manifest: toml::Table) -> anyhow::Result<(Option<String>, Sett
     Ok((name, manifest.try_into()?))
 }
 
+/// The last part of the module's path is the name, unless there are settings that say another.
+fn go_mod(text: &str, folder: &Path) -> anyhow::Result<(Option<String>, Settings)> {
+    let module = text.lines().find_map(|line| line.strip_prefix("module "));
+    let module = module.map(|path| path.trim().trim_matches('"'));
+    let own = module.map(|path| path.rsplit('/').next().unwrap_or_default().to_owned());
+    let settings = folder.join(SETTINGS);
+    if !settings.is_file() {
+        return Ok((own, Settings::default()));
+    }
+    let read = toml::from_str(&fs::read_to_string(&settings)?).context(SETTINGS)?;
+    let (name, settings) = berth_toml(read).context(SETTINGS)?;
+    Ok((name.or(own), settings))
+}
+
 fn settings_of(table: Option<&toml::Value>) -> anyhow::Result<Settings> {
     match table {
         Some(table) => Ok(table.clone().try_into()?),
@@ -276,6 +308,7 @@ mod tests {
                 "b.wasm",
             ),
             ("berth.toml", "name = 'c'\noffers = ['http']\n", "c.wasm"),
+            ("go.mod", "module example.org/tea\n\ngo 1.24\n", "tea.wasm"),
         ];
         for (manifest, content, output) in cases {
             let (_folder, project) = open(&[(manifest, content)]);
@@ -283,6 +316,17 @@ mod tests {
             assert_eq!(project.language.manifest(), manifest);
             assert_eq!(project.output, project.folder.join(output), "{content}");
         }
+    }
+
+    #[test]
+    fn settings_lie_beside_a_go_mod() {
+        let (_folder, project) = open(&[
+            ("go.mod", "module tea\n"),
+            ("berth.toml", "output = 'apps/tea.wasm'\n"),
+        ]);
+        let project = project.unwrap();
+        assert_eq!(project.language, Language::Go);
+        assert_eq!(project.output, project.folder.join("apps/tea.wasm"));
     }
 
     #[test]

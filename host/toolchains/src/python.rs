@@ -208,7 +208,8 @@ fn install_pinned(folder: &Path, say: &dyn Fn(&str)) -> Result<(), Error> {
     Ok(fs::write(&note, PIN)?)
 }
 
-fn create_environment(folder: &Path) -> Result<(), Error> {
+/// Makes an environment in the folder `venv` of a folder of tools.
+pub fn create_environment(folder: &Path) -> Result<(), Error> {
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv"]).arg(folder.join("venv"));
     tool::run_quietly(&mut venv).map_err(|error| {
@@ -219,7 +220,8 @@ fn create_environment(folder: &Path) -> Result<(), Error> {
     })
 }
 
-fn pip(python: &Path, what: impl FnOnce(&mut Command) -> &mut Command) -> Result<(), Error> {
+/// Installs something into the environment of a Python.
+pub fn pip(python: &Path, what: impl FnOnce(&mut Command) -> &mut Command) -> Result<(), Error> {
     let mut pip = Command::new(python);
     pip.args([
         "-m",

@@ -133,6 +133,18 @@ const SHOP_C: Recipe = Recipe::Project {
     folder: "guest-examples/shop-c",
     output: Some("guest-examples/shop-c/apps"),
 };
+const GO: Recipe = Recipe::Project {
+    folder: "tests/guests/contract/go",
+    output: None,
+};
+const SDK_GO: Recipe = Recipe::Project {
+    folder: "tests/guests/sdk-go",
+    output: None,
+};
+const SHOP_GO: Recipe = Recipe::Project {
+    folder: "guest-examples/shop-go",
+    output: Some("guest-examples/shop-go/apps"),
+};
 const PYTHON: Recipe = Recipe::Python {
     folder: "tests/guests/contract/python",
 };
@@ -148,6 +160,7 @@ const GUESTS: &[Guest] = &[
     shop("order-saga", &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     contract("contract-rust", RUST),
     contract("contract-c", C),
+    contract("contract-go", GO),
     contract("contract-js", JAVASCRIPT),
     contract("contract-python", PYTHON),
     test("hostile", RUST, &[HTTP, SUBSCRIBER]),
@@ -192,7 +205,9 @@ const GUESTS: &[Guest] = &[
         },
         &[HTTP],
     ),
+    test("sdk-go", SDK_GO, &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     test("order-service", SHOP_C, &[HTTP, SUBSCRIBER, WORKFLOWS]),
+    test("order-service", SHOP_GO, &[HTTP, SUBSCRIBER, WORKFLOWS]),
     test("order-service", SHOP_PYTHON, &[HTTP, SUBSCRIBER, WORKFLOWS]),
 ];
 

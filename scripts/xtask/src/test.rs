@@ -127,6 +127,9 @@ fn sdks() -> Result<()> {
     for project in ["wit/sdk/python", "guest-examples/shop-python"] {
         python_sdk(project)?;
     }
+    for project in ["wit/sdk/go", "guest-examples/shop-go"] {
+        go_sdk(project)?;
+    }
     javascript_sdk()
 }
 
@@ -161,6 +164,19 @@ fn python_sdk(project: &str) -> Result<()> {
             "test",
         ]);
     command::run(&mut python)
+}
+
+/// The tests of a folder in Go, which the compiler runs outside of any host.
+fn go_sdk(project: &str) -> Result<()> {
+    for arguments in [
+        ["vet", "-unsafeptr=false", "./..."],
+        ["test", "-count=1", "./..."],
+    ] {
+        let mut go = Command::new(project::go()?);
+        go.current_dir(repository::path(project)).args(arguments);
+        command::run(&mut go)?;
+    }
+    Ok(())
 }
 
 /// With a host made of fakes.

@@ -183,3 +183,37 @@ async fn a_program_in_c_that_is_wrong_or_has_no_compiler_is_told_so() -> Result<
     assert!(!project.path().join("wrong.wasm").exists(), "half a guest");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_in_go_is_built_once_and_what_is_wrong_with_it_is_said() -> Result<()> {
+    let project = Folder::new()?;
+    let sdk = "require berth.dev/sdk v0.1.0\n\nreplace berth.dev/sdk => ./.berth/wit/sdk/go\n";
+    project.write("go.mod", format!("module tea\n\ngo 1.24\n\n{sdk}"))?;
+    project.write("app.go", "package main\n\nvar x int = \"y\"\n")?;
+    let refused = build(&project).await?;
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.stderr.contains("app.go:3:"), "{refused}");
+    project.write("app.go", "package main\n\nfunc main() {}\n")?;
+    let empty = build(&project).await?;
+    assert!(empty.stderr.contains("offers nothing"), "{empty}");
+    assert!(!project.path().join("tea.wasm").exists(), "half a guest");
+
+    let program = "package main\n\nimport _ \"berth.dev/sdk/web\"\n\nfunc main() {}\n";
+    project.write("app.go", program)?;
+    let first = build(&project).await?.json();
+    assert_eq!(first["unchanged"], false, "{first}");
+    assert_eq!(first["offers"], serde_json::json!(["web"]), "{first}");
+    let again = build(&project).await?.json();
+    assert_eq!(again["unchanged"], true, "{again}");
+
+    let command = berth(["build"])?
+        .arg(project.path())
+        .env("PATH", "/nowhere");
+    let missing = command.run().await?;
+    assert_eq!(missing.code, Some(2), "{missing}");
+    assert!(
+        missing.stderr.contains("or newer on the PATH") && missing.stderr.contains("install Go"),
+        "{missing}"
+    );
+    Ok(())
+}

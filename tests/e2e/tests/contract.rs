@@ -36,6 +36,7 @@ macro_rules! contract {
 contract!(
     a_guest_in_rust: "contract-rust",
     a_guest_in_c: "contract-c",
+    a_guest_in_go: "contract-go",
     a_guest_in_javascript: "contract-js",
     a_guest_in_python: "contract-python",
 );

@@ -35,7 +35,7 @@ macro_rules! languages {
     )*};
 }
 
-languages! { ts rust c python }
+languages! { ts rust c python go }
 
 /// A new project in an empty folder.
 async fn new(language: &str, template: &str) -> Result<Folder> {
@@ -133,7 +133,7 @@ async fn prints(line: &str, wanted: &str, project: &Path) -> Result<()> {
 async fn a_folder_that_is_not_empty_is_left_alone() -> Result<()> {
     let parent = Folder::new()?;
     parent.write("harbour/notes.txt", "mine")?;
-    for language in ["ts", "rust", "c"] {
+    for language in ["ts", "rust", "c", "go"] {
         let refused = berth(["new", NAME, "--lang", language, "--dir"])?;
         let refused = refused.arg(parent.path()).run().await?;
         assert_eq!(refused.code, Some(2), "{refused}");

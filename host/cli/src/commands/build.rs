@@ -49,6 +49,7 @@ pub enum Lang {
     Rust,
     Python,
     C,
+    Go,
 }
 
 impl From<Lang> for Language {
@@ -58,6 +59,7 @@ impl From<Lang> for Language {
             Lang::Rust => Self::Rust,
             Lang::Python => Self::Python,
             Lang::C => Self::C,
+            Lang::Go => Self::Go,
         }
     }
 }

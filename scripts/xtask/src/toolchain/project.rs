@@ -12,10 +12,10 @@ pub fn tools() -> PathBuf {
 
 /// Installs the toolchains that several tests use at once.
 pub fn ensure() -> Result<String> {
-    for language in [Language::JavaScript, Language::Python] {
+    for language in [Language::JavaScript, Language::Python, Language::Go] {
         install(language)?;
     }
-    Ok("JavaScript, Python".to_owned())
+    Ok("JavaScript, Python, Go".to_owned())
 }
 
 /// The Python SDK over bindings that do nothing, which its fakes are put over.
@@ -26,6 +26,11 @@ pub fn python_sdk() -> Result<PathBuf> {
 /// The Python of its toolchain.
 pub fn python() -> PathBuf {
     tools().join("python/venv/bin/python")
+}
+
+/// The compiler of Go.
+pub fn go() -> Result<PathBuf> {
+    install(Language::Go)
 }
 
 fn install(language: Language) -> Result<PathBuf> {

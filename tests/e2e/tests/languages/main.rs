@@ -41,6 +41,7 @@ languages! {
     typescript: "shop-typescript";
     c: "shop-c";
     python: "shop-python";
+    go: "shop-go";
 }
 
 /// The guest of a folder of `guest-examples` in the place of the shop's own, beside the shop's other guests.

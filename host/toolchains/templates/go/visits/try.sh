@@ -1,0 +1,2 @@
+curl -X POST localhost:8080/visits                                       # {"visits":1}
+curl localhost:8080/visits                                               # {"visits":1}

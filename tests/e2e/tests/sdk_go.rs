@@ -1,0 +1,76 @@
+//! What the Go SDK offers beyond what the shop and the contract guest use: each call against a running host.
+
+mod common;
+
+use anyhow::Result;
+use berth_e2e::{Answer, Host, guest};
+use common::Village;
+use serde_json::json;
+
+/// A host with the guest, and the folder of its documents, which lives as long.
+async fn host() -> Result<(Host, Village)> {
+    let village = Village::new()?;
+    let limits = "  limits: { memory: 256Mi, cpuTime: 60s, timeout: 60s }";
+    village.folder.app("sdk-go", &guest("sdk-go")?, limits)?;
+    let host = village.start().await?;
+    Ok((host, village))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workflows_can_do_what_the_contract_has() -> Result<()> {
+    let (host, _village) = host().await?;
+    let cases = [
+        (
+            "/context",
+            json!({
+                "id": true, "status": "at it", "bytes": 5, "uuid": 36, "year": true, "patched": true,
+                "doubled": [2, 4], "ended": true, "refused": "refused never", "child": 3, "first": 1,
+                "said": "hi", "late": "timeout", "again": "0",
+            }),
+        ),
+        (
+            "/client",
+            json!({
+                "exists": "exists", "unknown": "not-found", "late": "timeout", "missing": true,
+                "nobody": "not-found", "statuses": ["completed", "canceled", "terminated"],
+                "page": 2, "more": true, "listed": 2, "rerun": "c-4", "purged": [true, false],
+            }),
+        ),
+    ];
+    for (path, expected) in cases {
+        let answer = host.client().get(path).await?;
+        assert_eq!(answer.json(), expected, "{path}: {answer}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_goes_out_where_it_may() -> Result<()> {
+    let (host, _village) = host().await?;
+    let send =
+        async |to: &str| -> Result<Answer> { host.client().get(&format!("/send?to={to}")).await };
+    let echoed = send("http://sdk-go/echo/a%2520b").await?;
+    assert_eq!(echoed.status, 202, "{echoed}");
+    assert_eq!(echoed.header("x-heard"), "yes");
+    assert_eq!(echoed.json(), json!({ "rest": "a b", "body": "hello" }));
+    let denied = send("http://192.0.2.1/").await?;
+    assert_eq!(
+        (denied.status, &denied.json()["error"]),
+        (403, &json!("denied")),
+        "{denied}"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goroutines_run_long_answers_are_streamed_and_a_panic_is_a_trap() -> Result<()> {
+    let (host, _village) = host().await?;
+    let together = host.client().get("/goroutines").await?;
+    assert_eq!(together.json(), json!({ "total": 806 }), "{together}");
+    let long = host.client().get("/stream").await?;
+    assert_eq!(long.text().len(), 300 * 1024);
+    let broken = host.client().get("/panic").await?;
+    assert_eq!(broken.json()["errorCode"], "ERR_GUEST_TRAP", "{broken}");
+    assert_eq!(host.client().get("/goroutines").await?.status, 200);
+    Ok(())
+}

@@ -1,0 +1,3 @@
+module berth.dev/sdk
+
+go 1.24
