@@ -1,10 +1,10 @@
 //! What one call uses: memory, tables, CPU time.
 
-use crate::engine::EPOCH;
 use std::{
+    cell::Cell,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -97,27 +97,34 @@ impl ResourceLimiter for Meter {
     }
 }
 
-/// The most that a poll counts whose processor time was not measured. A guest yields at every epoch: what lasts longer
-/// was a thread that had to wait for its processor, on a machine with more work than processors.
-const POLL_MAX: Duration = EPOCH.saturating_mul(2);
+/// A poll that takes less is timed by the wall clock; one that takes longer may have waited for its processor. No reading
+/// of a thread's processor time is older when a poll begins.
+const BRIEF: Duration = Duration::from_millis(1);
+
+/// What a thread had used at some time.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    at: Instant,
+    used: Duration,
+}
+
+thread_local! {
+    /// The latest reading of this thread: asking takes a system call.
+    static LATEST: Cell<Option<Reading>> = const { Cell::new(None) };
+}
 
 /// CPU time of one call: what its future used while it was being polled. Waiting in the host does not count.
 ///
-/// Most polls end within an epoch and are timed by the wall clock, which costs nothing. A guest that computes for a
-/// whole epoch is measured from its next poll on by the processor time of its thread (a system call at either end), so
-/// that a busy machine takes nothing from what the limit grants.
+/// On a machine with more work than processors a thread waits for its processor, which is nothing that the guest used:
+/// long polls count what their thread's processor time says, to the millisecond.
 #[derive(Debug)]
 pub(crate) struct CpuClock {
     origin: Instant,
     limit: Duration,
     /// Nanoseconds of finished polls.
     used: AtomicU64,
-    /// Nanoseconds after `origin` at which the present poll began, or of its thread's processor time.
+    /// Nanoseconds after `origin` at which the present poll began.
     began: AtomicU64,
-    /// The present poll counts its thread's processor time.
-    measured: AtomicBool,
-    /// The last poll took a whole epoch.
-    computing: AtomicBool,
 }
 
 impl CpuClock {
@@ -127,54 +134,47 @@ impl CpuClock {
             limit,
             used: AtomicU64::new(0),
             began: AtomicU64::new(0),
-            measured: AtomicBool::new(false),
-            computing: AtomicBool::new(false),
         }
-    }
-
-    /// Nanoseconds on the clock that this poll counts by.
-    fn now(&self, measured: bool) -> u64 {
-        let now = if measured {
-            processor_time()
-        } else {
-            self.origin.elapsed()
-        };
-        u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Call before the guest's future is polled, on the thread that polls it.
     pub(crate) fn begin(&self) {
-        let measured = self.computing.swap(false, Ordering::Relaxed);
-        self.measured.store(measured, Ordering::Relaxed);
-        self.began.store(self.now(measured), Ordering::Relaxed);
+        let at = Instant::now();
+        let began = at.saturating_duration_since(self.origin);
+        self.began.store(nanoseconds(began), Ordering::Relaxed);
+        LATEST.with(|latest| {
+            let is_old = |reading: Reading| at.saturating_duration_since(reading.at) >= BRIEF;
+            if latest.get().is_none_or(is_old) {
+                let used = processor_time();
+                latest.set(Some(Reading { at, used }));
+            }
+        });
     }
 
     /// Call after it was polled.
     pub(crate) fn end(&self) {
-        self.used.fetch_add(self.poll(), Ordering::Relaxed);
+        self.used
+            .fetch_add(nanoseconds(self.poll()), Ordering::Relaxed);
     }
 
-    /// Nanoseconds of the present poll.
-    fn poll(&self) -> u64 {
-        let measured = self.measured.load(Ordering::Relaxed);
-        let used = self
-            .now(measured)
-            .saturating_sub(self.began.load(Ordering::Relaxed));
-        if measured {
-            return used;
+    /// What the present poll has used.
+    fn poll(&self) -> Duration {
+        let began = Duration::from_nanos(self.began.load(Ordering::Relaxed));
+        let took = self.origin.elapsed().saturating_sub(began);
+        match LATEST.get() {
+            Some(latest) if took >= BRIEF => took.min(processor_time().saturating_sub(latest.used)),
+            _ => took,
         }
-        used.min(u64::try_from(POLL_MAX.as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// Whether the limit is used up, asked at the end of an epoch.
     fn exhausted(&self) -> bool {
-        self.computing.store(true, Ordering::Relaxed);
-        let used = self
-            .used
-            .load(Ordering::Relaxed)
-            .saturating_add(self.poll());
-        Duration::from_nanos(used) > self.limit
+        let used = Duration::from_nanos(self.used.load(Ordering::Relaxed));
+        used + self.poll() > self.limit
     }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Processor time of the calling thread.
@@ -189,6 +189,7 @@ fn processor_time() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::EPOCH;
 
     /// A poll that computes for `used` of processor time, asks at its end as an epoch does, and then waits for its
     /// processor as long again.
@@ -207,8 +208,7 @@ mod tests {
     #[test]
     fn a_thread_that_waits_for_its_processor_uses_nothing() {
         let clock = CpuClock::new(Duration::from_millis(100));
-        assert!(!compute(&clock, EPOCH), "the first poll");
-        for poll in 1..=5 {
+        for poll in 1..=6 {
             assert!(!compute(&clock, EPOCH), "poll {poll}");
         }
         let used = Duration::from_nanos(clock.used.load(Ordering::Relaxed));
