@@ -20,7 +20,7 @@ pub struct Tracing {
     /// `azureMonitor`, which Dapr does not have.
     pub azure_monitor: Option<AzureMonitor>,
     /// What refers to secrets, which [`with_secrets`](Self::with_secrets) puts in its place: headers of `otel` by their
-    /// names, and [`CONNECTION_STRING`].
+    /// names, and `connectionString`.
     pub references: Vec<MetadataItem>,
 }
 
