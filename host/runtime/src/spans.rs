@@ -77,7 +77,7 @@ pub(crate) fn batch(app: &AppContext, batch: &[Delivery]) -> (Trace, Span) {
 
 /// A run of a workflow that has ended, perhaps after months and on another host than it began.
 pub(crate) fn workflow(app: &AppContext, run: &EndedRun) {
-    let context = |text: &Option<String>| text.as_deref()?.parse::<SpanContext>().ok();
+    let context = |text: &str| text.parse::<SpanContext>().ok();
     let (Some(parent), Some(own)) = (context(&run.started_by), context(&run.traceparent)) else {
         return;
     };

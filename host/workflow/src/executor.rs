@@ -56,7 +56,7 @@ pub struct ActivityTask {
     pub traceparent: Option<Arc<str>>,
 }
 
-/// A run that has ended, for traces: one of an instance that continues as new is a run of its own.
+/// A run of a traced workflow that has ended: one of an instance that continues as new is a run of its own.
 #[derive(Debug, Clone)]
 pub struct EndedRun {
     /// The instance.
@@ -64,9 +64,9 @@ pub struct EndedRun {
     /// Name of the workflow.
     pub workflow: String,
     /// W3C `traceparent` of whoever started it.
-    pub started_by: Option<String>,
+    pub started_by: String,
     /// W3C `traceparent` of the run.
-    pub traceparent: Option<String>,
+    pub traceparent: String,
     /// When it began.
     pub began: Timestamp,
     /// When it ended.

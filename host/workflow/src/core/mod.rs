@@ -77,6 +77,8 @@ pub(crate) struct Core {
     pub(crate) key: InstanceKey,
     pub(crate) started: Arc<Started>,
     pub(crate) input: Payload,
+    /// W3C `traceparent` of the run, which all that it does carries.
+    pub(crate) traceparent: Option<Arc<str>>,
     /// When the run began.
     pub(crate) began: Timestamp,
     /// Recorded events that the code has yet to come by.
@@ -120,6 +122,7 @@ impl Core {
         let mut core = Self {
             random: Random::new(started.seed.as_ref().unwrap_or(&started.execution)),
             key,
+            traceparent: started.own_traceparent().map(Into::into),
             started: Arc::new(started),
             input: first.payload.unwrap_or_default(),
             past,

@@ -185,10 +185,7 @@ impl Driver {
     fn attempt_future(&self, start: &Start) -> Option<BoxFuture<'static, AttemptEnded>> {
         let (of, attempt) = (start.of, start.attempt);
         let mut core = self.core.lock();
-        let (execution, traceparent) = (
-            core.started.execution.clone(),
-            core.started.own_traceparent().map(Into::into),
-        );
+        let (execution, traceparent) = (core.started.execution.clone(), core.traceparent.clone());
         let operation = core.pending_operation(of)?;
         let OperationKind::Activity(activity) = &operation.kind else {
             return None;

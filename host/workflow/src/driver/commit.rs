@@ -174,7 +174,7 @@ impl Driver {
             start_at,
             parent: Some(parent),
             generation: 0,
-            traceparent: core.started.own_traceparent(),
+            traceparent: core.traceparent.as_deref().map(Into::into),
         };
         let key = child_key(&self.key, app.as_deref(), id);
         Some(start_child(&self.key, key, started, input, now))

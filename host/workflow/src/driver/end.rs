@@ -108,14 +108,15 @@ impl Driver {
     /// Tells the executor of the end of this run, if it is part of a trace.
     fn note_run(&self, ended: Timestamp, status: Option<Status>) {
         let core = self.core.lock();
-        let Some(traceparent) = core.started.own_traceparent() else {
+        let (Some(started_by), Some(traceparent)) = (&core.started.traceparent, &core.traceparent)
+        else {
             return;
         };
         self.shared.executor.run_ended(EndedRun {
             key: self.key.clone(),
             workflow: core.started.workflow.clone(),
-            started_by: core.started.traceparent.clone(),
-            traceparent: Some(traceparent),
+            started_by: started_by.clone(),
+            traceparent: traceparent.to_string(),
             began: core.began,
             ended,
             status,

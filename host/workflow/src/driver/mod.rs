@@ -198,7 +198,7 @@ impl Driver {
             key: self.key.clone(),
             name: core.started.workflow.clone(),
             input: core.input.clone(),
-            traceparent: core.started.own_traceparent().map(Into::into),
+            traceparent: core.traceparent.clone(),
             code: self.state.code.clone(),
         };
         let local = self.shared.local_apps(&self.key.namespace);
