@@ -50,7 +50,7 @@ pub fn build(project: &Project, _say: &dyn Fn(&str)) -> Result<Built, Error> {
     if !project.force
         && let Some(stamp) = Stamp::current(&note, &made_by, &project.output)
     {
-        return Ok(built(project, stamp.offers, true));
+        return Ok(Built::of(project, stamp, true));
     }
     require_compiler()?;
     let berth = project.folder.join(WORK);
@@ -99,17 +99,7 @@ pub fn build(project: &Project, _say: &dyn Fn(&str)) -> Result<Built, Error> {
     let mut stamp = Stamp::of(made_by, inputs(project, sources)?);
     stamp.offers = offers.iter().map(|offer| (*offer).to_owned()).collect();
     stamp.write(&note)?;
-    Ok(built(project, stamp.offers, false))
-}
-
-fn built(project: &Project, offers: Vec<String>, unchanged: bool) -> Built {
-    Built {
-        output: project.output.clone(),
-        language: project.language,
-        unchanged,
-        warnings: Vec::new(),
-        offers,
-    }
+    Ok(Built::of(project, stamp, false))
 }
 
 /// What the manifest says that the guest offers, each once and in our order.

@@ -8,7 +8,10 @@ use wasi_preview1_component_adapter_provider::{
 };
 use wit_component::ComponentEncoder;
 
-/// Wraps a module that says which world it is for. The adapter turns preview 1 into 0.2.
+/// Wraps a core module that says which world it is for. The adapter turns WASI preview 1 into 0.2.
+///
+/// # Errors
+/// It is no module, or does not fit its world.
 pub fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     ComponentEncoder::default()
         .module(module)?

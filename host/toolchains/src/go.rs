@@ -59,7 +59,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
     if !project.force
         && let Some(stamp) = Stamp::current(&note, &made_by, &project.output)
     {
-        return Ok(built(project, stamp.offers, true));
+        return Ok(Built::of(project, stamp, true));
     }
     let exports = exports(&module)?;
     let offers = offers(project, &exports)?;
@@ -75,17 +75,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
     let mut stamp = Stamp::of(made_by, []);
     stamp.offers = offers;
     stamp.write(&note)?;
-    Ok(built(project, stamp.offers, false))
-}
-
-fn built(project: &Project, offers: Vec<String>, unchanged: bool) -> Built {
-    Built {
-        output: project.output.clone(),
-        language: project.language,
-        unchanged,
-        warnings: Vec::new(),
-        offers,
-    }
+    Ok(Built::of(project, stamp, false))
 }
 
 /// Compiles the package in the project's folder, with what it imports, into a library: functions that the host calls.

@@ -25,12 +25,14 @@ mod said;
 mod stamp;
 mod tool;
 
+pub use component::encode as encode_component;
 pub use error::Error;
 pub use find::{may_be_source, may_hold_source, project_for, project_of};
 pub use new::{Template, create};
 pub use project::Language;
 
 use project::Project;
+use stamp::Stamp;
 use std::path::{Path, PathBuf};
 
 /// Where tools and everything between source and guest go, in the project.
@@ -66,6 +68,19 @@ pub struct Built {
     pub warnings: Vec<String>,
     /// What the guest offers, one line each, where the toolchain tells.
     pub offers: Vec<String>,
+}
+
+impl Built {
+    /// What is noted of a guest, said again.
+    fn of(project: &Project, stamp: Stamp, unchanged: bool) -> Self {
+        Self {
+            output: project.output.clone(),
+            language: project.language,
+            unchanged,
+            warnings: stamp.warnings,
+            offers: stamp.offers,
+        }
+    }
 }
 
 /// Builds a guest. `say` is told of steps that take long.

@@ -39,7 +39,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
     if !project.force
         && let Some(stamp) = Stamp::current(&note, &made_by, &project.output)
     {
-        return Ok(built(project, stamp, true));
+        return Ok(Built::of(project, stamp, true));
     }
     let tools = install_tools(&project.tools, say)?;
     show_sdk(project, &tools)?;
@@ -51,17 +51,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
     stamp.warnings = said.warnings;
     stamp.offers = said.offers;
     stamp.write(&note)?;
-    Ok(built(project, stamp, false))
-}
-
-fn built(project: &Project, stamp: Stamp, unchanged: bool) -> Built {
-    Built {
-        output: project.output.clone(),
-        language: project.language,
-        unchanged,
-        warnings: stamp.warnings,
-        offers: stamp.offers,
-    }
+    Ok(Built::of(project, stamp, false))
 }
 
 /// The module with which the program begins, such as `app` or `shop.app`.

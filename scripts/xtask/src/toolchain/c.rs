@@ -6,11 +6,7 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-};
 use wit_bindgen_core::Files;
-use wit_component::ComponentEncoder;
 
 const TARGET: &str = "--target=wasm32-wasi";
 const PACKAGES: [&str; 4] = ["clang", "lld", "wasi-libc", "libclang-rt-dev-wasm32"];
@@ -63,8 +59,11 @@ pub fn build(folder: &Path, output: &Path) -> Result<()> {
         .arg("-o")
         .arg(&core);
     command::run(&mut clang)?;
-    fs::write(output, encode(&fs::read(core)?)?)
-        .with_context(|| format!("writing {}", output.display()))
+    fs::write(
+        output,
+        berth_toolchains::encode_component(&fs::read(core)?)?,
+    )
+    .with_context(|| format!("writing {}", output.display()))
 }
 
 /// Writes the bindings and returns what has to be compiled or linked.
@@ -98,16 +97,4 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     sources.sort();
     Ok(sources)
-}
-
-/// Wraps the core module. wasi-libc speaks WASI preview 1, which the adapter turns into 0.2.
-fn encode(module: &[u8]) -> Result<Vec<u8>> {
-    ComponentEncoder::default()
-        .module(module)?
-        .adapter(
-            WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
-            WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-        )?
-        .validate(true)
-        .encode()
 }
