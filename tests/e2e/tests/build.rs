@@ -157,6 +157,16 @@ async fn what_a_program_cannot_do_at_its_start_is_a_warning() -> Result<()> {
     Ok(())
 }
 
+/// `berth build` where no tool is found.
+async fn built_without_compiler(project: &Folder) -> Result<Finished> {
+    let command = berth(["build"])?
+        .arg(project.path())
+        .env("PATH", "/nowhere");
+    let missing = command.run().await?;
+    assert_eq!(missing.code, Some(2), "{missing}");
+    Ok(missing)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_in_c_that_is_wrong_or_has_no_compiler_is_told_so() -> Result<()> {
     let project = Folder::new()?;
@@ -167,11 +177,7 @@ async fn a_program_in_c_that_is_wrong_or_has_no_compiler_is_told_so() -> Result<
     let refused = build(&project).await?;
     assert_eq!(refused.code, Some(2), "{refused}");
     assert!(refused.stderr.contains("src/app.c:2:"), "{refused}");
-    let command = berth(["build"])?
-        .arg(project.path())
-        .env("PATH", "/nowhere");
-    let missing = command.run().await?;
-    assert_eq!(missing.code, Some(2), "{missing}");
+    let missing = built_without_compiler(&project).await?;
     assert!(
         missing.stderr.contains("no `clang` on the PATH"),
         "{missing}"
@@ -206,11 +212,7 @@ async fn a_program_in_go_is_built_once_and_what_is_wrong_with_it_is_said() -> Re
     let again = build(&project).await?.json();
     assert_eq!(again["unchanged"], true, "{again}");
 
-    let command = berth(["build"])?
-        .arg(project.path())
-        .env("PATH", "/nowhere");
-    let missing = command.run().await?;
-    assert_eq!(missing.code, Some(2), "{missing}");
+    let missing = built_without_compiler(&project).await?;
     assert!(
         missing.stderr.contains("or newer on the PATH") && missing.stderr.contains("install Go"),
         "{missing}"

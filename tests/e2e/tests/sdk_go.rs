@@ -3,8 +3,8 @@
 mod common;
 
 use anyhow::Result;
-use berth_e2e::{Answer, Host, guest};
-use common::Village;
+use berth_e2e::{Host, guest};
+use common::{Village, answers, sends_where_it_may};
 use serde_json::json;
 
 /// A host with the guest, and the folder of its documents, which lives as long.
@@ -37,29 +37,13 @@ async fn workflows_can_do_what_the_contract_has() -> Result<()> {
             }),
         ),
     ];
-    for (path, expected) in cases {
-        let answer = host.client().get(path).await?;
-        assert_eq!(answer.json(), expected, "{path}: {answer}");
-    }
-    Ok(())
+    answers(&host, cases).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_goes_out_where_it_may() -> Result<()> {
     let (host, _village) = host().await?;
-    let send =
-        async |to: &str| -> Result<Answer> { host.client().get(&format!("/send?to={to}")).await };
-    let echoed = send("http://sdk-go/echo/a%2520b").await?;
-    assert_eq!(echoed.status, 202, "{echoed}");
-    assert_eq!(echoed.header("x-heard"), "yes");
-    assert_eq!(echoed.json(), json!({ "rest": "a b", "body": "hello" }));
-    let denied = send("http://192.0.2.1/").await?;
-    assert_eq!(
-        (denied.status, &denied.json()["error"]),
-        (403, &json!("denied")),
-        "{denied}"
-    );
-    Ok(())
+    sends_where_it_may(&host, "sdk-go").await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use berth_e2e::{Folder, Host, HostBuilder, eventually, guest, timely};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Bytes of a mebibyte.
 pub const MIB: u64 = 1 << 20;
@@ -129,4 +129,29 @@ pub async fn becomes(host: &Host, name: &str, wanted: &str) -> Result<()> {
         },
     )
     .await
+}
+
+/// A guest of an SDK sends requests to the outside: to itself by its app ID, and to where it may not.
+pub async fn sends_where_it_may(host: &Host, app: &str) -> Result<()> {
+    let send = async |to: &str| host.client().get(&format!("/send?to={to}")).await;
+    let echoed = send(&format!("http://{app}/echo/a%2520b")).await?;
+    assert_eq!(echoed.status, 202, "{echoed}");
+    assert_eq!(echoed.header("x-heard"), "yes");
+    assert_eq!(echoed.json(), json!({ "rest": "a b", "body": "hello" }));
+    let denied = send("http://192.0.2.1/").await?;
+    assert_eq!(
+        (denied.status, &denied.json()["error"]),
+        (403, &json!("denied")),
+        "{denied}"
+    );
+    Ok(())
+}
+
+/// Each path answers so.
+pub async fn answers(host: &Host, cases: impl IntoIterator<Item = (&str, Value)>) -> Result<()> {
+    for (path, expected) in cases {
+        let answer = host.client().get(path).await?;
+        assert_eq!(answer.json(), expected, "{path}: {answer}");
+    }
+    Ok(())
 }
