@@ -10,12 +10,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::{
     env, fs,
+    io::{ErrorKind, Write as _},
     path::Path,
     process::{Command, ExitCode},
 };
 use tempfile::TempDir;
 
-const DISK: &str = "64m";
+const DISK_BYTES: usize = 64 << 20;
 /// Freed when the disk is full: the log and the database that it is merged into take room each.
 const BALLAST: usize = 40 << 20;
 const CART_BYTES: usize = 512 << 10;
@@ -90,7 +91,7 @@ impl Disk {
             .tempdir()?;
         let mut mount = Command::new("mount");
         mount
-            .args(["-t", "tmpfs", "-o", &format!("size={DISK}"), "tmpfs"])
+            .args(["-t", "tmpfs", "-o", &format!("size={DISK_BYTES}"), "tmpfs"])
             .arg(folder.path());
         let output = mount.output().context("running `mount`")?;
         ensure!(
@@ -105,19 +106,16 @@ impl Disk {
         self.0.path()
     }
 
-    /// Takes what is left, but for some bytes at the end.
+    /// Takes what is left, whatever a host that runs on it writes meanwhile.
     fn fill(&self) -> Result<()> {
-        let file = self.path().join("filler");
-        let mut size = 64 << 20;
-        let mut content = Vec::new();
-        while size >= 4096 {
-            content.resize(content.len() + size, 0);
-            if fs::write(&file, &content).is_err() {
-                content.truncate(content.len() - size);
-                size /= 2;
-            }
-        }
-        fs::write(&file, &content).context("filling the disk")
+        let mut file = fs::File::create(self.path().join("filler"))?;
+        let full = file.write_all(&vec![0; DISK_BYTES]);
+        let kind = full.map_err(|error| error.kind());
+        ensure!(
+            kind == Err(ErrorKind::StorageFull),
+            "filling the disk: {kind:?}"
+        );
+        Ok(())
     }
 }
 
