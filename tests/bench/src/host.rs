@@ -169,12 +169,18 @@ pub fn run_apps(
     run(settings, &documents, folder, &format!("/{}", first.name))
 }
 
-/// Runs an app on a host among others of the user whose folder is `user`.
-pub fn run_beside(settings: &Settings, folder: &Path, user: &Path, app: &App<'_>) -> Result<Host> {
+/// Runs an app on a host among others of the user whose folder is `user`; it is up when it answers `path`.
+pub fn run_beside(
+    settings: &Settings,
+    folder: &Path,
+    user: &Path,
+    app: &App<'_>,
+    path: &str,
+) -> Result<Host> {
     let documents = documents(folder, &in_memory()?, std::slice::from_ref(app))?;
     let mut command = command(settings, &documents, folder);
     command.arg("--user-dir").arg(user);
-    serve(&mut command, folder, &format!("/{}", app.name))
+    serve(&mut command, folder, path)
 }
 
 /// Writes all documents into a folder below `folder`.

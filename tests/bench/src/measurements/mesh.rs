@@ -20,13 +20,13 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("mesh")?;
     let (hello, bench) = (paths::guest("hello")?, paths::guest("bench")?);
     let user = folder.join("user");
-    let start = |name: &str, app: &App<'_>| {
+    let start = |name: &str, app: &App<'_>, path: &str| {
         let own = folder.join(name);
         fs::create_dir_all(&own).context("making a host's folder")?;
-        host::run_beside(settings, &own, &user, app)
+        host::run_beside(settings, &own, &user, app, path)
     };
-    let _callee = start("callee", &App::fresh("hello", &hello))?;
-    let caller = start("caller", &App::fresh("bench", &bench))?;
+    let _callee = start("callee", &App::fresh("hello", &hello), "/hello")?;
+    let caller = start("caller", &App::fresh("bench", &bench), "/bench/invoke")?;
     let authority = Authority::new();
     let _ = authority.issue(mutual_tls::NAME);
     let file = authority.certificate();
