@@ -75,6 +75,28 @@ class Workflows(Case):
         self.assertEqual(run("chain", 3), {"id": "instance", "number": 12})
         self.assertEqual(world.options.retry.max_attempts, 1)
 
+    def test_an_instance_keeps_the_version_that_it_began_with(self):
+        @self.runtime.versioned_workflow(name="ship", version_name="v1", is_latest=False)
+        def by_rail(ctx: DaprWorkflowContext):
+            return "rail"
+
+        @self.runtime.versioned_workflow(name="ship", is_latest=True)
+        def by_air(ctx: DaprWorkflowContext):
+            return "air"
+
+        self.assertEqual(BerthWorkflowRegistry010().workflows(), ["ship"])
+        world.patches = {"version by_air"}
+        self.assertEqual(run("ship"), "air")
+        world.patches = {"version v1"}
+        self.assertEqual(run("ship"), "rail")
+        # It is older than all versions.
+        world.patches = set()
+        self.assertEqual(run("ship"), "rail")
+        with self.assertRaisesRegex(ValueError, "by_air"):
+            self.runtime.versioned_workflow(by_air, name="ship", version_name="by_air", is_latest=False)
+        with self.assertRaisesRegex(ValueError, "ship"):
+            self.runtime.register_workflow(by_rail)
+
     def test_a_plain_function_is_a_workflow_and_the_input_may_be_left_out(self):
         self.runtime.register_workflow(lambda ctx: ctx.instance_id, name="plain")
         self.assertEqual(run("plain", 1), "instance")

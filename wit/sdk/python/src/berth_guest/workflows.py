@@ -6,6 +6,7 @@ from componentize_py_types import Err
 from dapr.ext.workflow._drive import drive
 from dapr.ext.workflow._input import arguments
 from dapr.ext.workflow._payload import from_payload, to_payload
+from dapr.ext.workflow._versions import Versions
 from dapr.ext.workflow.task import NonRetryableError
 from dapr.ext.workflow.workflow_activity_context import WorkflowActivityContext
 from dapr.ext.workflow.dapr_workflow_context import DaprWorkflowContext
@@ -24,6 +25,8 @@ class BerthWorkflowWorkflows010:
         workflow = _find(registry.workflows, "workflow", name)
         with _failures():
             context = DaprWorkflowContext()
+            if isinstance(workflow, Versions):
+                workflow = workflow.of_instance(context)
             return to_payload(drive(workflow(*arguments(workflow, context, from_payload(input)))))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from berth_guest import registry
 
 from ._names import ALTERNATE, name_of
+from ._versions import Versions
 
 
 class WorkflowRuntime:
@@ -27,10 +28,21 @@ class WorkflowRuntime:
         """Decorator: registers an activity, under its own name or another."""
         return _decorator(self.register_activity, __fn, name)
 
-    def versioned_workflow(self, __fn=None, *, name: str, version_name: str | None = None, is_latest: bool):
-        raise NotImplementedError("versioned workflows: let one workflow ask ctx.is_patched, or give the new one a new name")
+    def register_versioned_workflow(self, fn, *, name: str, version_name: str | None = None, is_latest: bool) -> None:
+        versions = registry.workflows.setdefault(name, Versions())
+        if not isinstance(versions, Versions):
+            raise ValueError(f"A workflow named '{name}' is already registered.")
+        versions.add(version_name or name_of(fn, "workflow"), fn, is_latest)
+        setattr(fn, ALTERNATE, name)
 
-    register_versioned_workflow = versioned_workflow
+    def versioned_workflow(self, __fn=None, *, name: str, version_name: str | None = None, is_latest: bool):
+        """Decorator: registers a version of a workflow. New instances take the latest, others keep theirs."""
+
+        def decorator(function):
+            self.register_versioned_workflow(function, name=name, version_name=version_name, is_latest=is_latest)
+            return function
+
+        return decorator(__fn) if __fn else decorator
 
     def start(self) -> None:
         """Returns at once: the host calls when there is something to do."""
