@@ -1,7 +1,7 @@
 //! Opening a connection: pragmas, and the check that the file is a healthy database.
 
 use super::{Journal, Location, Options, Synchronous};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 /// Pages of log after which a commit moves them into the file: 16 MiB.
 const CHECKPOINT_PAGES: u32 = 4_000;
@@ -69,6 +69,9 @@ fn open(location: &Location, options: &Options) -> Result<Connection, rusqlite::
     };
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A statement is compiled once. Else SQLite compiles it again whenever other values are bound on which a better plan
+    // might depend, which took half of the time of a read.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)

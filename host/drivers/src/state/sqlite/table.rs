@@ -350,6 +350,7 @@ fn expiry_millis(ttl: Duration) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rusqlite::StatementStatus;
 
     impl Table {
         /// How the engine finds the rows of the reading statements.
@@ -364,6 +365,16 @@ mod tests {
                 steps.extend(rows);
             }
             Ok(steps)
+        }
+
+        /// How often the engine compiles a statement that reads several keys, after the first time.
+        pub(crate) fn compiled_again(&self, connection: &Connection) -> rusqlite::Result<i32> {
+            for key in ["one", "another", "a third"] {
+                self.get(connection, key)
+                    .map_err(|_| rusqlite::Error::InvalidQuery)?;
+            }
+            let get = connection.prepare_cached(&self.get)?;
+            Ok(get.get_status(StatementStatus::RePrepare))
         }
     }
 

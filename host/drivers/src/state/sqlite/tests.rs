@@ -250,6 +250,16 @@ async fn listing_and_reading_use_the_index() {
 }
 
 #[tokio::test]
+async fn a_statement_is_compiled_once_whatever_is_bound_to_it() {
+    let scratch = Scratch::new();
+    let store = open_in(&scratch).await;
+    let (table, database) = (store.table.clone(), store.database.clone());
+    let again = database.read(move |connection| Ok(table.compiled_again(connection)?));
+    let again: Result<i32, StateError> = again.await;
+    assert_eq!(again.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn metadata_that_makes_no_sense_is_refused() {
     let scratch = Scratch::new();
     let refusal = async |entries: &[(&str, &str)]| {
