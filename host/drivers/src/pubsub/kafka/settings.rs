@@ -23,6 +23,10 @@ const MESSAGE_BYTES_MAX: u64 = 24 << 20;
 const UNSENT_KBYTES_MAX: u32 = 64 << 10;
 /// Bytes of one partition that librdkafka fetches ahead.
 const FETCHED_KBYTES_MAX: u32 = 8 << 10;
+/// Messages of one partition beyond which librdkafka pauses for [`FETCH_PAUSE`]: more than guests handle meanwhile.
+const FETCHED_MESSAGES: u32 = 10_000;
+/// After so long it looks again whether the app has taken what was fetched ahead.
+const FETCH_PAUSE: Duration = Duration::from_millis(50);
 /// Handlers may take as long as they like, since polling goes on without them; this is for a process that hangs.
 const POLL_INTERVAL_MAX: Duration = Duration::from_secs(300);
 
@@ -279,9 +283,11 @@ fn consumer(metadata: &KafkaMetadata) -> Vec<(&'static str, String)> {
             bytes(&metadata.consumer_fetch_default, 1 << 20),
         ),
         ("fetch.error.backoff.ms", "100".to_owned()),
-        // Looks again soon whether the app has taken what was fetched ahead.
-        ("fetch.queue.backoff.ms", "50".to_owned()),
-        ("queued.min.messages", buffer(metadata).to_string()),
+        ("fetch.queue.backoff.ms", millis(FETCH_PAUSE)),
+        (
+            "queued.min.messages",
+            buffer(metadata).max(FETCHED_MESSAGES).to_string(),
+        ),
         ("queued.max.messages.kbytes", FETCHED_KBYTES_MAX.to_string()),
     ]
 }
