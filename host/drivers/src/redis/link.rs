@@ -129,6 +129,11 @@ impl NodeLink {
             State::Down(failure) => return Err(failure.clone()),
             State::Connecting => {}
         }
+        Box::pin(self.settled_in_time()).await
+    }
+
+    /// Waits as long as for an answer.
+    async fn settled_in_time(&self) -> Result<Up, Failure> {
         match self.settings.response_timeout {
             Some(bound) => timeout(bound, self.settled()).await.unwrap_or_else(|_| {
                 let what = format!("not connected within {bound:?} (`readTimeout`)");

@@ -131,7 +131,8 @@ impl Redis {
     pub(crate) async fn call(&self, command: &Cmd) -> Result<Value, Failure> {
         match &self.link {
             Link::Node(link) => link.call(command).await,
-            Link::Cluster(link) => link.call(command).await,
+            // Its future is large, and would be part of that of every call.
+            Link::Cluster(link) => Box::pin(link.call(command)).await,
         }
     }
 
@@ -148,7 +149,7 @@ impl Redis {
     ) -> Result<Vec<Value>, Failure> {
         match &self.link {
             Link::Node(link) => link.pipeline(commands).await,
-            Link::Cluster(link) => link.pipeline(key, commands).await,
+            Link::Cluster(link) => Box::pin(link.pipeline(key, commands)).await,
         }
     }
 

@@ -210,7 +210,9 @@ impl RedisState {
     ) -> Result<Option<Entry>, StateError> {
         match answer {
             Ok(fields) => entry(fields),
-            Err(failure) if failure.code() == Some("WRONGTYPE") => self.get_plain(key).await,
+            Err(failure) if failure.code() == Some("WRONGTYPE") => {
+                Box::pin(self.get_plain(key)).await
+            }
             Err(failure) => Err(state_error(failure)),
         }
     }
