@@ -9,7 +9,7 @@ use berth_blocks::{
 };
 use berth_resources::{AppId, Namespace};
 use berth_runtime::Runtime;
-use berth_workflow::{ActivityTask, Context, Executor, WorkflowEnd, WorkflowRun};
+use berth_workflow::{ActivityTask, Context, EndedRun, Executor, WorkflowEnd, WorkflowRun};
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
@@ -65,5 +65,9 @@ impl Executor for Guests {
             let done = probe.sites.within(&app, Work::Activity, call).await;
             done.unwrap_or_else(|| Err(Failure::new(Failure::TRAP, KILLED)))
         })
+    }
+
+    fn run_ended(&self, run: EndedRun) {
+        self.runtime.run_ended(run);
     }
 }

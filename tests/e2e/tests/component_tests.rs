@@ -1,10 +1,13 @@
 //! `berth test`: the command around the test kit.
 
 use anyhow::{Context, Result};
-use berth_e2e::{Folder, Host, berth, guest};
+use berth_e2e::{Folder, Host, berth, guest, timely};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    time::timeout,
+};
 
 /// A folder with the smallest guest, and scenarios about it.
 fn folder(scenarios: &str) -> Result<Folder> {
@@ -89,6 +92,29 @@ async fn a_snapshot_is_accepted_and_then_holds() -> Result<()> {
     assert_eq!(differs.code, Some(2));
     assert!(differs.text().contains("\"body\": \"Hello"), "{differs}");
     Ok(())
+}
+
+#[tokio::test]
+async fn changed_scenarios_are_run_again() -> Result<()> {
+    let folder = folder(WRONG)?;
+    let mut watching = berth(["test", "--watch"])?.arg(folder.path()).start()?;
+    let said = watching.stdout.take().context("no stdout")?;
+    let mut said = BufReader::new(said).lines();
+    let mut until = async |wanted: &str| {
+        let read = async {
+            while let Some(line) = said.next_line().await? {
+                if line.contains(wanted) {
+                    return Ok(());
+                }
+            }
+            anyhow::bail!("it ended without `{wanted}`")
+        };
+        timeout(timely(), read).await.context(wanted.to_owned())?
+    };
+    until("it is gone").await?;
+    let right = format!("given: {{ guest: hello.wasm }}\nscenarios:\n{RIGHT}");
+    folder.write("hello.test.yaml", right)?;
+    until("it greets").await
 }
 
 #[tokio::test]

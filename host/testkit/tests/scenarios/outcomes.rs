@@ -60,3 +60,22 @@ scenarios:
     );
     assert!(told.contains("it waits for"), "{told}");
 }
+
+#[test]
+fn spans_are_known_by_their_names() {
+    let file = scenarios(
+        WORKER,
+        "
+given: { guest: GUEST }
+scenarios:
+  - name: it runs
+    when:
+      - start: { workflow: program, id: p1, input: [{ activity: echo, input: 1 }] }
+    then: { spans: { contain: workflow.run program, lack: workflow.run } }
+",
+    );
+    let told = problems(&file);
+    assert!(told.contains("a line of the spans is"), "{told}");
+    assert!(told.contains("- workflow.run program"), "{told}");
+    assert!(!told.contains("no line"), "{told}");
+}
