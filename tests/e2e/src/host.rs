@@ -6,7 +6,7 @@ use crate::{
     eventually,
 };
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -351,9 +351,36 @@ impl Host {
         self.signal(Signal::TERM)
     }
 
+    /// From now on it can open neither files nor sockets; what is open stays.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn take_files(&self) -> Result<()> {
+        self.limit_files(Some(0))
+    }
+
+    /// It can open as many as it could when it was started.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn give_files_back(&self) -> Result<()> {
+        self.limit_files(getrlimit(Resource::Nofile).maximum)
+    }
+
+    fn limit_files(&self, current: Option<u64>) -> Result<()> {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let limit = Rlimit { current, maximum };
+        prlimit(Some(self.process_id()?), Resource::Nofile, limit)
+            .context("limiting the host's files")?;
+        Ok(())
+    }
+
     fn signal(&self, signal: Signal) -> Result<()> {
-        let pid = Pid::from_raw(self.pid()?.cast_signed()).context("no process has the ID 0")?;
-        kill_process(pid, signal).context("sending a signal to the host")
+        kill_process(self.process_id()?, signal).context("sending a signal to the host")
+    }
+
+    fn process_id(&self) -> Result<Pid> {
+        Pid::from_raw(self.pid()?.cast_signed()).context("no process has the ID 0")
     }
 
     /// Waits until it has ended by itself.

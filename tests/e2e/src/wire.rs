@@ -50,6 +50,17 @@ impl Wire {
             .await
     }
 
+    /// Sends a request with a body.
+    ///
+    /// # Errors
+    /// As [`Wire::send`].
+    pub async fn post(&mut self, path: &str, body: &str) -> Result<()> {
+        let length = body.len();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n");
+        self.send(head + body).await
+    }
+
     /// Sends the head of a request whose body follows in chunks.
     ///
     /// # Errors
@@ -96,6 +107,19 @@ impl Wire {
             status: status.with_context(|| format!("no status in {text}"))?,
             text,
         })
+    }
+
+    /// The body of an answer whose head gives its length.
+    ///
+    /// # Errors
+    /// It does not, or the body breaks off.
+    pub async fn body(&mut self, head: &Head) -> Result<String> {
+        let length = head.header("content-length").parse();
+        let mut body = vec![0; length.context("an answer without a length")?];
+        let read = timeout(BOUND, self.0.read_exact(&mut body)).await;
+        read.context("the host is silent")?
+            .context("reading a body")?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
     /// The next chunk of an answer; empty at its end.

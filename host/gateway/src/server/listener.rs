@@ -4,7 +4,7 @@ use super::{
     Handle,
     connection::{self, Protocol, Stop},
 };
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, mem, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::Semaphore,
@@ -138,6 +138,7 @@ impl<H: Handle> Acceptor<H> {
     async fn accept(&self) {
         let open = metrics::gauge!(self.options.open);
         let full = metrics::counter!(self.options.full);
+        let mut short_of_resources = false;
         loop {
             if self.places.available_permits() == 0 {
                 full.increment(1);
@@ -146,7 +147,7 @@ impl<H: Handle> Acceptor<H> {
             let Ok(place) = self.places.clone().acquire_owned().await else {
                 return;
             };
-            let Some(stream) = self.next().await else {
+            let Some(stream) = self.next(&mut short_of_resources).await else {
                 continue;
             };
             let conversation = connection::serve(
@@ -163,12 +164,18 @@ impl<H: Handle> Acceptor<H> {
         }
     }
 
-    async fn next(&self) -> Option<TcpStream> {
+    async fn next(&self, short_of_resources: &mut bool) -> Option<TcpStream> {
         match self.listener.accept().await {
-            Ok((stream, _)) => Some(stream),
+            Ok((stream, _)) => {
+                *short_of_resources = false;
+                Some(stream)
+            }
             Err(error) if is_of_the_client(&error) => None,
             Err(error) => {
-                tracing::warn!(%error, "accepting a connection");
+                // Said once, however often it is tried.
+                if !mem::replace(short_of_resources, true) {
+                    tracing::warn!(%error, "accepting a connection");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 None
             }

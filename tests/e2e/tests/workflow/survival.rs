@@ -2,6 +2,7 @@
 
 use super::{Workshop, output};
 use anyhow::{Result, ensure};
+use berth_e2e::{Wire, eventually, timely};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use serde_json::json;
 use std::time::Duration;
@@ -106,5 +107,56 @@ async fn more_instances_wait_than_the_pool_has_places() -> Result<()> {
         let done = shop.asks(&format!("wait/w{number}"), &json!(null)).await?;
         ensure!(output(&done)? == &json!([number, true]), "{done}");
     }
+    Ok(())
+}
+
+/// A call over a connection that is open already.
+async fn call(wire: &mut Wire, path: &str, body: &str) -> Result<String> {
+    wire.post(path, body).await?;
+    let head = wire.head().await?;
+    let answer = wire.body(&head).await?;
+    ensure!(head.status == 200, "{path}: {} {answer}", head.status);
+    Ok(answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_can_open_no_file_goes_on_with_what_it_has() -> Result<()> {
+    let shop = Workshop::open().await?;
+    let steps = json!([{"event": "go"}, {"activity": "echo", "input": 7}]);
+    shop.start("waits", steps).await?;
+    shop.becomes("waits", |seen| seen["waitingOn"].to_string().contains("go"))
+        .await?;
+    let address = shop.host.client().address();
+    let mut early = Wire::connect(address).await?;
+    call(&mut early, "/get/waits", "null").await?;
+
+    shop.host.take_files()?;
+    let mut late = Wire::connect(address).await?;
+    late.post("/get/waits", "null").await?;
+    eventually("it is out of files", timely(), async || {
+        let said = shop.host.said();
+        let noticed = said.contains("accepting a connection");
+        noticed.then_some(()).ok_or(said)
+    })
+    .await?;
+    call(&mut early, "/raise/waits?event=go", "1").await?;
+    let done = call(&mut early, "/wait/waits", "null").await?;
+    ensure!(
+        output(&serde_json::from_str(&done)?)? == &json!([1, 7]),
+        "{done}"
+    );
+
+    shop.host.give_files_back()?;
+    let head = late.head().await?;
+    ensure!(
+        head.status == 200,
+        "whoever waited was told {}",
+        head.status
+    );
+    ensure!(
+        !shop.host.said().contains("panicked"),
+        "{}",
+        shop.host.said()
+    );
     Ok(())
 }
