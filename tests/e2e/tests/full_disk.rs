@@ -109,7 +109,7 @@ impl Disk {
     /// Takes what is left, whatever a host that runs on it writes meanwhile.
     fn fill(&self) -> Result<()> {
         let mut file = fs::File::create(self.path().join("filler"))?;
-        let full = file.write_all(&vec![0; DISK_BYTES]);
+        let full = file.write_all(&vec![0; 2 * DISK_BYTES]);
         let kind = full.map_err(|error| error.kind());
         ensure!(
             kind == Err(ErrorKind::StorageFull),

@@ -3,9 +3,11 @@
 
 use anyhow::{Context, Result, ensure};
 use berth_e2e::{Finished, Folder, Host, berth, eventually, repository, shell, timely};
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-const NAME: &str = "harbour";
 /// Languages whose guests bring no runtime along, of 10 MB and more: that one is compiled for the README's template alone.
 const LIGHT: [&str; 2] = ["rust", "c"];
 
@@ -19,15 +21,14 @@ macro_rules! languages {
 
             #[tokio::test(flavor = "multi_thread")]
             async fn every_command_of_the_readme_does_what_it_says() -> Result<()> {
-                let parent = new(LANGUAGE, "full").await?;
-                follow_readme(&parent.path().join(NAME)).await
+                let (_parent, project) = new(LANGUAGE, "full").await?;
+                follow_readme(&project).await
             }
 
             #[tokio::test(flavor = "multi_thread")]
             async fn every_template_builds_and_its_documents_are_right() -> Result<()> {
                 for template in ["http", "subscriber", "workflow"] {
-                    let parent = new(LANGUAGE, template).await?;
-                    let project = parent.path().join(NAME);
+                    let (_parent, project) = new(LANGUAGE, template).await?;
                     succeeds("berth build", &project).await?;
                     let check = match LIGHT.contains(&LANGUAGE) {
                         true => "berth check .",
@@ -43,12 +44,14 @@ macro_rules! languages {
 
 languages! { ts rust c python go }
 
-/// A new project in an empty folder.
-async fn new(language: &str, template: &str) -> Result<Folder> {
+/// A new project in an empty folder, named as no other: they share the folder that cargo builds into.
+async fn new(language: &str, template: &str) -> Result<(Folder, PathBuf)> {
     let parent = Folder::new()?;
-    let line = format!("berth new {NAME} --lang {language} --template {template}");
+    let name = format!("harbour-{template}");
+    let line = format!("berth new {name} --lang {language} --template {template}");
     succeeds(&line, parent.path()).await?;
-    Ok(parent)
+    let project = parent.path().join(name);
+    Ok((parent, project))
 }
 
 /// Runs a line, with the toolchains of `cargo xtask setup`.
@@ -140,12 +143,12 @@ async fn a_folder_that_is_not_empty_is_left_alone() -> Result<()> {
     let parent = Folder::new()?;
     parent.write("harbour/notes.txt", "mine")?;
     for language in ["ts", "rust", "c", "go"] {
-        let refused = berth(["new", NAME, "--lang", language, "--dir"])?;
+        let refused = berth(["new", "harbour", "--lang", language, "--dir"])?;
         let refused = refused.arg(parent.path()).run().await?;
         assert_eq!(refused.code, Some(2), "{refused}");
         assert!(refused.stderr.contains("is not empty"), "{refused}");
     }
-    let left: Vec<_> = fs::read_dir(parent.path().join(NAME))?.collect();
+    let left: Vec<_> = fs::read_dir(parent.path().join("harbour"))?.collect();
     assert_eq!(left.len(), 1, "nothing half written");
     Ok(())
 }
