@@ -15,7 +15,7 @@ use std::{
 /// Flags of `berth build`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder of the project: with a package.json, a Cargo.toml, a pyproject.toml or a berth.toml
+    /// Folder of the project: with a package.json, a Cargo.toml, a pyproject.toml, a go.mod or a berth.toml
     #[arg(value_name = "DIR", default_value = ".")]
     project: PathBuf,
     /// Language of the project, where the folder has manifests of several

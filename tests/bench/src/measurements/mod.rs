@@ -7,6 +7,7 @@ mod http_fresh;
 mod http_reused;
 mod idle_memory;
 mod invocation;
+mod languages;
 pub mod loops;
 mod mesh;
 mod mesh_failure;
@@ -78,6 +79,7 @@ measurements! {
     WorkflowEngine workflow_engine "replays, recovery, memory, timers and rows of workflows on the embedded file",
     WorkflowHosts workflow_hosts "workflows of two hosts on one PostgreSQL, beside one host",
     MeshFailure mesh_failure "the slowest calls between hosts while one of them is killed",
+    Languages languages "the same service in every language: size, build, start, requests, memory",
     Testkit testkit "scenarios of component tests on a guest that is in the cache",
     ColdStart cold_start "from the start of the process to the first answer, guest compiled before",
     IdleMemory idle_memory "resident memory of an app that has answered once",
