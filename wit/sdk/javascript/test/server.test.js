@@ -26,6 +26,7 @@ server.pubsub.subscribeToRoute('pubsub', 'routed', 'a', async (data) => seen.pus
 server.pubsub.subscribeToRoute('pubsub', 'routed', { default: 'other' }, async () => DaprPubSubStatusEnum.RETRY);
 await server.invoker.listen('echo/:name', async (data) => data, { method: 'POST' });
 await server.invoker.listen('nothing', async () => undefined);
+await server.invoker.listen('body', async ({ body }) => ({ body }));
 await server.invoker.listen('teapot', async () => new Response('short and stout', { status: 418, headers: { 'x-tea': 'yes' } }));
 await server.invoker.listen('broken', async () => {
   throw new Error('oops');
@@ -53,6 +54,12 @@ async function request(given) {
   const headers = response.fields.list.map(([name, value]) => [name, new TextDecoder().decode(value)]);
   return { status: response.status, headers, text: new TextDecoder().decode(Uint8Array.from(response.outgoing.written)) };
 }
+
+test('a GET has a body only if it has a length', async () => {
+  const body = async (headers) => JSON.parse((await request({ path: '/body', headers, chunks: ['x'] })).text).body;
+  assert.equal(await body({}), '{}');
+  assert.equal(await body({ 'content-length': '1' }), '"x"');
+});
 
 test('subscriptions are declared with their routes', () => {
   const [orders, routed, letters] = subscriptions.declare();

@@ -77,14 +77,13 @@ export const state = {
   },
 };
 
+// A handle finds its backend anew at every call, so it is good for as long as the instance is.
+const stores = new Map();
+
 function withStore(storeName, body) {
   return attempt(() => {
-    const store = open(storeName);
-    try {
-      return body(store);
-    } finally {
-      store[Symbol.dispose]?.();
-    }
+    if (!stores.has(storeName)) stores.set(storeName, open(storeName));
+    return body(stores.get(storeName));
   });
 }
 

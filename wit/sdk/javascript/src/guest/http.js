@@ -4,9 +4,7 @@ import { encodeJson, isJson, textOfBytes } from '../payload.js';
 import { logFailure } from '../runtime/log.js';
 import { enterService } from '../runtime/phase.js';
 import { http, listeners } from '../runtime/registry.js';
-import { readRequest, sendResponse } from './wire.js';
-
-const WITHOUT_BODY = new Set(['GET', 'HEAD']);
+import { WITHOUT_BODY, readRequest, sendResponse } from './wire.js';
 
 export const incomingHandler = {
   async handle(incoming, outparam) {

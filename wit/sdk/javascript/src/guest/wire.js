@@ -5,10 +5,13 @@
 import { Fields, IncomingBody, OutgoingBody, OutgoingResponse, ResponseOutparam } from 'wasi:http/types@0.2.10';
 import { textOfBytes } from '../payload.js';
 
+// Their bodies have no meaning (RFC 9110, section 9.3), and looking for one costs a fifth of a small request.
+export const WITHOUT_BODY = new Set(['GET', 'HEAD']);
 const READ_SIZE = 65536n;
 // blockingWriteAndFlush takes no more at once.
 const MAX_WRITE = 4096;
 
+const encoder = new TextEncoder();
 const drop = (resource) => resource[Symbol.dispose]();
 
 /** A request: `verb`, `path` with its query, `headers` as pairs in lower case, `body` as bytes. */
@@ -17,12 +20,17 @@ export function readRequest(request) {
   const headers = fields.entries().map(([name, value]) => [name.toLowerCase(), textOfBytes(value)]);
   drop(fields);
   const method = request.method();
+  const verb = method.tag === 'other' ? method.val : method.tag.toUpperCase();
+  const hasBody = !WITHOUT_BODY.has(verb) || headers.some(([name]) => name === 'content-length');
   return {
-    verb: method.tag === 'other' ? method.val : method.tag.toUpperCase(),
+    verb,
     path: request.pathWithQuery() ?? '/',
-    authority: request.authority() ?? 'localhost',
+    // Asked for by few, and every call of the host takes its time.
+    get authority() {
+      return request.authority() ?? 'localhost';
+    },
     headers,
-    body: readBody(request),
+    body: hasBody ? readBody(request) : new Uint8Array(),
   };
 }
 
@@ -52,9 +60,8 @@ function joined(chunks) {
 
 /** Answers with a status, headers as pairs, and a body: bytes, or a ReadableStream of bytes. */
 export async function sendResponse({ status, headers, body }, outparam) {
-  const encoder = new TextEncoder();
   const response = new OutgoingResponse(Fields.fromList(headers.map(([name, value]) => [name, encoder.encode(value)])));
-  response.setStatusCode(status);
+  if (status !== 200) response.setStatusCode(status);
   const outgoing = response.body();
   ResponseOutparam.set(outparam, { tag: 'ok', val: response });
   const stream = outgoing.write();
