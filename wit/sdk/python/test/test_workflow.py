@@ -96,6 +96,10 @@ class Workflows(Case):
             self.runtime.versioned_workflow(by_air, name="ship", version_name="by_air", is_latest=False)
         with self.assertRaisesRegex(ValueError, "ship"):
             self.runtime.register_workflow(by_rail)
+        # What is refused leaves nothing behind.
+        with self.assertRaises(TypeError):
+            self.runtime.register_versioned_workflow(lambda ctx: None, name="nameless", is_latest=True)
+        self.assertEqual(BerthWorkflowRegistry010().workflows(), ["ship"])
 
     def test_a_plain_function_is_a_workflow_and_the_input_may_be_left_out(self):
         self.runtime.register_workflow(lambda ctx: ctx.instance_id, name="plain")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from berth_guest import registry
 
 from ._names import ALTERNATE, name_of
@@ -29,20 +31,17 @@ class WorkflowRuntime:
         return _decorator(self.register_activity, __fn, name)
 
     def register_versioned_workflow(self, fn, *, name: str, version_name: str | None = None, is_latest: bool) -> None:
+        version = version_name or name_of(fn, "workflow")
         versions = registry.workflows.setdefault(name, Versions())
         if not isinstance(versions, Versions):
             raise ValueError(f"A workflow named '{name}' is already registered.")
-        versions.add(version_name or name_of(fn, "workflow"), fn, is_latest)
+        versions.add(version, fn, is_latest)
         setattr(fn, ALTERNATE, name)
 
     def versioned_workflow(self, __fn=None, *, name: str, version_name: str | None = None, is_latest: bool):
         """Decorator: registers a version of a workflow. New instances take the latest, others keep theirs."""
-
-        def decorator(function):
-            self.register_versioned_workflow(function, name=name, version_name=version_name, is_latest=is_latest)
-            return function
-
-        return decorator(__fn) if __fn else decorator
+        register = partial(self.register_versioned_workflow, version_name=version_name, is_latest=is_latest)
+        return _decorator(register, __fn, name)
 
     def start(self) -> None:
         """Returns at once: the host calls when there is something to do."""
