@@ -100,12 +100,19 @@ impl Outside {
     }
 
     /// A command in words without blanks.
-    async fn tell<T: FromRedisValue>(&mut self, words: &str) -> T {
+    async fn tell<T: FromRedisValue>(&self, words: &str) -> T {
         let mut words = words.split(' ');
         let mut command = cmd(words.next().unwrap());
         for word in words {
             command.arg(word);
         }
-        command.query_async(&mut self.0).await.unwrap()
+        command.query_async(&mut self.0.clone()).await.unwrap()
+    }
+
+    /// How many connections others have. The one that asks stays the same: one that comes and goes would be counted
+    /// for a moment after it went.
+    async fn clients(&self) -> usize {
+        let list: String = self.tell("CLIENT LIST TYPE normal").await;
+        list.lines().count() - 1
     }
 }

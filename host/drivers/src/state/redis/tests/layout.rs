@@ -3,7 +3,7 @@
 use super::*;
 use std::collections::BTreeMap;
 
-async fn fields(outside: &mut Outside, key: &str) -> BTreeMap<String, String> {
+async fn fields(outside: &Outside, key: &str) -> BTreeMap<String, String> {
     outside.tell(&format!("HGETALL {key}")).await
 }
 
@@ -16,26 +16,26 @@ fn map<const N: usize>(fields: [(&str, &str); N]) -> BTreeMap<String, String> {
 #[tokio::test]
 async fn a_value_has_the_fields_that_dapr_reads() {
     let server = Server::start(RedisOptions::new()).await;
-    let (store, mut outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
+    let (store, outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
     store.set(set("app||k", "v")).await.unwrap();
     let expected = map([("data", "v"), ("version", "1")]);
-    assert_eq!(fields(&mut outside, "app||k").await, expected);
+    assert_eq!(fields(&outside, "app||k").await, expected);
     store.set(set("app||k", "w")).await.unwrap();
     let expected = map([("data", "w"), ("version", "2")]);
-    assert_eq!(fields(&mut outside, "app||k").await, expected);
+    assert_eq!(fields(&outside, "app||k").await, expected);
     let first = SetRequest {
         precondition: Precondition::Absent,
         ..set("app||first", "v")
     };
     store.set(first).await.unwrap();
     let expected = map([("data", "v"), ("version", "1"), ("first-write", "0")]);
-    assert_eq!(fields(&mut outside, "app||first").await, expected);
+    assert_eq!(fields(&outside, "app||first").await, expected);
 }
 
 #[tokio::test]
 async fn a_value_that_dapr_wrote_is_read() {
     let server = Server::start(RedisOptions::new()).await;
-    let (store, mut outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
+    let (store, outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
     let () = outside.tell("HSET app||k data {} first-write 0").await;
     let () = outside.tell("HINCRBY app||k version 7").await;
     let () = outside.tell("EXPIRE app||k 60").await;
@@ -49,7 +49,7 @@ async fn a_value_that_dapr_wrote_is_read() {
     };
     store.set(next).await.unwrap();
     let expected = map([("data", "[]"), ("version", "8"), ("first-write", "0")]);
-    assert_eq!(fields(&mut outside, "app||k").await, expected);
+    assert_eq!(fields(&outside, "app||k").await, expected);
     let ttl: i64 = outside.tell("TTL app||k").await;
     assert_eq!(ttl, -1, "a write without a time to live removes it");
 }
@@ -57,7 +57,7 @@ async fn a_value_that_dapr_wrote_is_read() {
 #[tokio::test]
 async fn a_write_by_dapr_makes_the_note_void() {
     let server = Server::start(RedisOptions::new()).await;
-    let (store, mut outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
+    let (store, outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
     let noted = SetRequest {
         ttl: Some(Duration::from_secs(60)),
         content_type: Some("application/json".to_owned()),
@@ -88,7 +88,7 @@ async fn a_write_by_dapr_makes_the_note_void() {
 #[tokio::test]
 async fn what_is_no_hash_is_read_if_it_is_text_and_replaced_by_a_write() {
     let server = Server::start(RedisOptions::new()).await;
-    let (store, mut outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
+    let (store, outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
     let () = outside.tell("SET text plain").await;
     let () = outside.tell("RPUSH list one").await;
     let () = outside.tell("HSET foreign field value").await;
@@ -162,7 +162,7 @@ async fn an_etag_is_a_number() {
 #[tokio::test]
 async fn nothing_is_applied_where_a_step_cannot_be() {
     let server = Server::start(RedisOptions::new()).await;
-    let (store, mut outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
+    let (store, outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
     let () = outside.tell("HSET damaged data v version seven").await;
     let steps = vec![
         Operation::Set(set("before", "v")),
@@ -182,7 +182,7 @@ async fn nothing_is_applied_where_a_step_cannot_be() {
 async fn the_component_may_give_a_time_to_live() {
     let server = Server::start(RedisOptions::new()).await;
     let store = store_of(&server, &[("ttlInSeconds", "60")]).await;
-    let mut outside = Outside::of(&server).await;
+    let outside = Outside::of(&server).await;
     store.set(set("k", "v")).await.unwrap();
     let own = SetRequest {
         ttl: Some(Duration::from_secs(3600)),
@@ -203,7 +203,7 @@ async fn the_component_may_give_a_time_to_live() {
 #[tokio::test]
 async fn a_server_that_forgot_the_script_gets_it_again() {
     let server = Server::start(RedisOptions::new()).await;
-    let (store, mut outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
+    let (store, outside) = (store_of(&server, &[]).await, Outside::of(&server).await);
     for round in 1..=2 {
         let () = outside.tell("SCRIPT FLUSH").await;
         store.set(set("k", "v")).await.unwrap();
