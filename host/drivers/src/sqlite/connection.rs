@@ -54,6 +54,8 @@ pub(super) fn open_reader(
 ) -> Result<Connection, rusqlite::Error> {
     let connection = open(location, options)?;
     connection.pragma_update(None, "query_only", true)?;
+    // The first read opens the log: now, and not when the host may be out of files.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
 }
 

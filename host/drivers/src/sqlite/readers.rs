@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::mpsc;
 
 /// Reads that run at the same time.
-const THREADS: usize = 4;
+pub(super) const THREADS: usize = 4;
 
 /// Reads that may wait; further callers wait for a place.
 const QUEUE_JOBS: usize = 1_024;

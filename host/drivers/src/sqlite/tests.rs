@@ -41,6 +41,21 @@ async fn open_error(scratch: &Scratch, path: &Path) -> String {
     scratch.told(open_at(scratch, path).await.err().unwrap())
 }
 
+/// So that a host which is out of files goes on reading.
+#[tokio::test]
+async fn every_reader_has_its_files_from_the_first_read_on() {
+    let scratch = Scratch::new();
+    let database = open(&scratch).await;
+    assert!(notes(&database).await.is_empty());
+    let log = format!("{}-wal", scratch.database().display());
+    let files = std::fs::read_dir("/proc/self/fd").unwrap();
+    let open = files
+        .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+        .filter(|path| path.as_os_str() == log.as_str())
+        .count();
+    assert_eq!(open, 1 + readers::THREADS);
+}
+
 #[tokio::test]
 async fn a_job_that_fails_leaves_no_trace_and_harms_no_neighbour() {
     let scratch = Scratch::new();
