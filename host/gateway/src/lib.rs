@@ -10,5 +10,4 @@ mod headers;
 pub mod ingress;
 mod reply;
 mod server;
-mod time_text;
 mod token;

@@ -4,6 +4,7 @@ use super::MessageId;
 use berth_resources::{AppId, Namespace};
 use bytes::Bytes;
 use std::{fmt, sync::Arc, time::Duration};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// A point in time: milliseconds since 1970 (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -22,6 +23,16 @@ impl Timestamp {
     pub fn until(self, later: Self) -> Duration {
         let millis = later.0.saturating_sub(self.0);
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
+}
+
+/// RFC 3339, UTC; empty for a year that the standard does not know.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = i128::from(self.0) * 1_000_000;
+        let at = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok();
+        let text = at.and_then(|at| at.format(&Rfc3339).ok());
+        f.write_str(&text.unwrap_or_default())
     }
 }
 
@@ -303,4 +314,15 @@ pub struct InstancePage {
 impl MessageId {
     /// Before every message.
     pub const START: Self = Self(0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_the_standard_says() {
+        assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(Timestamp(1_500).to_string(), "1970-01-01T00:00:01.5Z");
+    }
 }

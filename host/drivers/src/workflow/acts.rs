@@ -197,7 +197,8 @@ impl Load {
         let mut sent = 0;
         for writer in self.writers {
             let (id, reached) = writer.await.unwrap();
-            let row = row(store, &id).await;
+            // A connection that was just being opened may have been broken, too.
+            let row = reloaded(store, &id).await;
             let history = store.history(&key(&id), 0, usize::MAX).await.unwrap();
             assert!(row.events >= reached, "{id}: {} of {reached}", row.events);
             assert_eq!(history.len() as u64, row.events, "{id}");

@@ -6,7 +6,6 @@ use super::{
     invoke::find_app,
     reports::{WorkflowEventReport, WorkflowPageReport, WorkflowReport, WorkflowStartReport},
 };
-use crate::time_text::rfc3339;
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -356,7 +355,7 @@ fn whole(view: InstanceView) -> WorkflowReport {
 
 fn row(row: InstanceRow) -> WorkflowReport {
     let (waiting_on, waiting_since) = match row.state.waiting {
-        Some(waiting) => (Some(waiting.on), Some(rfc3339(waiting.since))),
+        Some(waiting) => (Some(waiting.on), Some(waiting.since.to_string())),
         None => (None, None),
     };
     WorkflowReport {
@@ -372,15 +371,15 @@ fn row(row: InstanceRow) -> WorkflowReport {
         output: None,
         failure: None,
         events: row.events,
-        created_at: rfc3339(row.created_at),
-        updated_at: rfc3339(row.updated_at),
+        created_at: row.created_at.to_string(),
+        updated_at: row.updated_at.to_string(),
     }
 }
 
 fn event((number, event): (u64, HistoryEvent)) -> WorkflowEventReport {
     WorkflowEventReport {
         number,
-        at: rfc3339(event.at),
+        at: event.at.to_string(),
         kind: event.kind,
         fields: event.fields,
         payload: event.payload.as_ref().map(shown),

@@ -2,7 +2,6 @@
 //! at: the workflow engine is that of the caller's namespace.
 
 use super::{CALL_TIMEOUT, Call, Door, Outcome, body, errors, query::Query, reply};
-use crate::time_text::rfc3339;
 use berth_blocks::{
     Workflows,
     workflow::{InstanceKey, InstanceView, Payload, StartOptions, Status},
@@ -103,8 +102,8 @@ pub(super) async fn get(
     Ok(reply::json(&Report {
         instance_id: &found.row.key.id,
         workflow_name: &found.row.workflow,
-        created_at: rfc3339(found.row.created_at),
-        last_updated_at: rfc3339(found.row.updated_at),
+        created_at: found.row.created_at.to_string(),
+        last_updated_at: found.row.updated_at.to_string(),
         runtime_status: status(found.row.state.status),
         properties: properties(&found, input),
     }))

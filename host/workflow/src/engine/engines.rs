@@ -1,9 +1,9 @@
 //! The engines of a host: one for each namespace that has workflows, on the store that its documents choose.
 
-use super::{Config, Engine, Limits, runs::Runs};
+use super::{Config, Engine, Limits, history::shown, runs::Runs};
 use crate::{
-    ActivityTask, Context, EndedRun, Event, Executor, Failure, Payload, Platform, Tokio,
-    WorkflowEnd, WorkflowError, WorkflowRun,
+    ActivityTask, Context, EndedRun, Executor, Failure, Payload, Platform, Tokio, WorkflowEnd,
+    WorkflowError, WorkflowRun,
 };
 use async_trait::async_trait;
 use berth_blocks::{
@@ -360,20 +360,5 @@ impl WorkflowEngine for Engines {
     ) -> Result<StartedInstance, WorkflowError> {
         let engine = self.engine(&key.namespace).await?;
         engine.rerun(key, from, new_id, options).await
-    }
-}
-
-/// An event as tools see it: the name of its kind, and the fields.
-fn shown(event: Event) -> HistoryEvent {
-    let (kind, fields) = match serde_json::to_value(&event.kind) {
-        Ok(serde_json::Value::Object(object)) => object.into_iter().next().unwrap_or_default(),
-        Ok(serde_json::Value::String(name)) => (name, serde_json::Value::Null),
-        _ => Default::default(),
-    };
-    HistoryEvent {
-        at: event.at,
-        kind,
-        fields,
-        payload: event.payload,
     }
 }

@@ -7,6 +7,7 @@ mod claims;
 mod client;
 mod config;
 mod engines;
+mod history;
 mod housekeeping;
 mod lease;
 mod owned;

@@ -84,11 +84,40 @@ fn fields(fields: &Value) -> String {
     let pairs = fields.as_object().into_iter().flatten();
     let shown = pairs
         .filter(|(name, _)| !internal.contains(&name.as_str()))
-        .map(|(name, value)| match value.as_str() {
-            Some(text) => format!("{name}={text}"),
-            None => format!("{name}={}", short(value)),
-        });
+        .map(|(name, value)| format!("{name}={}", field(name, value)));
     shown.collect::<Vec<_>>().join(" ")
+}
+
+fn field(name: &str, value: &Value) -> String {
+    match (name, value.as_str()) {
+        (_, Some(text)) => text.to_owned(),
+        ("retry", _) => attempts(value),
+        ("failure", _) => failure(value),
+        _ => short(value),
+    }
+}
+
+/// `(4 attempts, 200ms apart, then x2, at most 10s)`.
+fn attempts(retry: &Value) -> String {
+    let text = |name: &str| retry[name].as_str();
+    let attempts = retry["maxAttempts"].as_u64();
+    let mut parts = vec![match attempts {
+        Some(1) => return "(1 attempt)".to_owned(),
+        Some(attempts) => format!("{attempts} attempts"),
+        None => "until it succeeds".to_owned(),
+    }];
+    parts.extend(text("firstInterval").map(|pause| format!("{pause} apart")));
+    let backoff = retry["backoff"].as_f64().filter(|factor| *factor > 1.0);
+    parts.extend(backoff.map(|factor| format!("then x{factor}")));
+    parts.extend(text("maxInterval").map(|pause| format!("at most {pause}")));
+    parts.extend(text("totalTimeout").map(|time| format!("within {time}")));
+    format!("({})", parts.join(", "))
+}
+
+/// `(payment-refused: too little money)`.
+fn failure(failure: &Value) -> String {
+    let part = |name: &str| failure[name].as_str().unwrap_or_default();
+    format!("({}: {})", part("type"), part("message"))
 }
 
 fn short(value: &Value) -> String {
@@ -128,16 +157,30 @@ mod tests {
             event(
                 1,
                 "activity-scheduled",
-                json!({"name": "charge"}),
+                json!({"name": "charge", "retry": {
+                    "maxAttempts": 4, "firstInterval": "200ms", "backoff": 2.0, "maxInterval": "10s",
+                }}),
                 Some(json!(5)),
             ),
-            event(2, "activity-completed", json!({"of": 1}), None),
+            event(
+                2,
+                "activity-failed",
+                json!({"of": 1, "failure": {"type": "broke", "message": "no money"}}),
+                None,
+            ),
+            event(
+                3,
+                "activity-scheduled",
+                json!({"name": "undo", "retry": {"firstInterval": "1s", "backoff": 1.0}}),
+                None,
+            ),
         ];
         insta::assert_snapshot!(events(&story), @r#"
-        EVENT  AT                    KIND                WHAT            PAYLOAD
-        0      2026-01-01T00:00:00Z  started             workflow=order  {"id":1}
-        1      2026-01-01T00:00:00Z  activity-scheduled  name=charge     5
-        2      2026-01-01T00:00:00Z  activity-completed  of=1            -
+        EVENT  AT                    KIND                WHAT                                                               PAYLOAD
+        0      2026-01-01T00:00:00Z  started             workflow=order                                                     {"id":1}
+        1      2026-01-01T00:00:00Z  activity-scheduled  name=charge retry=(4 attempts, 200ms apart, then x2, at most 10s)  5
+        2      2026-01-01T00:00:00Z  activity-failed     of=1 failure=(broke: no money)                                     -
+        3      2026-01-01T00:00:00Z  activity-scheduled  name=undo retry=(until it succeeds, 1s apart)                      -
         "#);
     }
 }
