@@ -1,7 +1,9 @@
 //! Lists the files that the binary carries with it: the SDKs, the WIT packages, the templates of projects.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -20,7 +22,8 @@ const FOLDERS: [(&str, &[&str]); 7] = [
 const FILES: [&str; 2] = ["wit/berth.wit", "scripts/guest-toolchain.sh"];
 
 fn main() -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // At run time: this program may have been compiled in another copy of the repository.
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("../..");
     let root = root.canonicalize()?;
     let mut files: Vec<PathBuf> = FILES.iter().map(PathBuf::from).collect();
     for (folder, without) in FOLDERS {
@@ -28,7 +31,7 @@ fn main() -> io::Result<()> {
         collect(&root, Path::new(folder), without, &mut files)?;
     }
     files.sort();
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
+    let out = PathBuf::from(variable("OUT_DIR")?);
     let mut list = fs::File::create(out.join("files.rs"))?;
     writeln!(list, "&[")?;
     for file in files {
@@ -42,6 +45,11 @@ fn main() -> io::Result<()> {
         )?;
     }
     writeln!(list, "]")
+}
+
+/// A variable that cargo sets for build scripts.
+fn variable(name: &str) -> io::Result<OsString> {
+    env::var_os(name).ok_or_else(|| io::Error::other(format!("cargo sets no {name}")))
 }
 
 fn collect(

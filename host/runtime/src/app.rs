@@ -20,6 +20,8 @@ use tokio::sync::Semaphore;
 /// Everything that the instances of one app have in common.
 pub(crate) struct AppContext {
     pub(crate) app: App,
+    /// What its engine interprets, if it is a guest of that kind.
+    pub(crate) script: Option<String>,
     pub(crate) blocks: Blocks,
     pub(crate) tracer: Tracer,
     pub(crate) gate: Gate,
@@ -37,6 +39,7 @@ pub(crate) struct AppContext {
 impl AppContext {
     pub(crate) fn new(
         app: App,
+        script: Option<String>,
         blocks: Blocks,
         pool: Arc<Semaphore>,
         idle: Arc<IdleInstances>,
@@ -64,6 +67,7 @@ impl AppContext {
             calls_total: metrics::counter!("berth_guest_calls_total", &labels),
             duration: metrics::histogram!("berth_guest_call_seconds", &labels),
             app,
+            script,
             blocks,
         }
     }

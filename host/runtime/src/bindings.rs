@@ -12,6 +12,7 @@ pub(crate) mod berth {
                     import berth:pubsub/publisher@0.1.0;
                     import berth:invocation/invoker@0.1.0;
                     import berth:secrets/store@0.1.0;
+                    import berth:script/program@0.1.0;
                     import berth:telemetry/tracing@0.1.0;
                     import berth:workflow/context@0.1.0;
                     import berth:workflow/client@0.1.0;
@@ -33,7 +34,9 @@ pub(crate) mod berth {
             },
         });
     }
-    pub(crate) use generated::berth::{invocation, pubsub, secrets, state, telemetry, workflow};
+    pub(crate) use generated::berth::{
+        invocation, pubsub, script, secrets, state, telemetry, workflow,
+    };
     pub(crate) use generated::exports::berth as exports;
 }
 

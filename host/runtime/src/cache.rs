@@ -28,7 +28,7 @@ pub(crate) struct Cache {
 pub(crate) struct Compiled {
     pub(crate) component: Component,
     pub(crate) from_cache: bool,
-    /// SHA-256 of its bytes, in hexadecimal digits.
+    /// SHA-256 of these bytes, in hexadecimal digits.
     pub(crate) digest: String,
 }
 
@@ -159,7 +159,8 @@ impl Drop for Turn {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// SHA-256 in hexadecimal digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
     let content = Sha256::digest(bytes);
     content.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,6 +6,7 @@
 //! The settings here decide what a request costs (the pool with resident pages and `pagemap_scan` is worth a factor of
 //! three) and are part of every compiled guest: changing one recompiles all of them.
 
+use crate::resident::KEPT_MAX;
 use std::time::Duration;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -80,7 +81,7 @@ fn pool(instances: u32, concurrency: Concurrency) -> PoolingAllocationConfig {
         .table_elements(100_000)
         .max_component_instance_size(10 << 20)
         .max_core_instance_size(10 << 20)
-        .linear_memory_keep_resident(2 << 20)
+        .linear_memory_keep_resident(KEPT_MAX)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(64 << 10)
         .max_unused_warm_slots(100)

@@ -6,6 +6,7 @@ use crate::{
     failure::Failure,
     instance::{self, GuestState},
     meter::{CpuTimeUsed, Refused},
+    resident::Resident,
     workflow::Registered,
 };
 use berth_blocks::{Blocks, Caller};
@@ -32,6 +33,7 @@ pub(crate) struct Guest {
     workflow_pre: Option<InstancePre<GuestState>>,
     /// Instances that may serve again (`instances.reuse`), the most recent last: it is the warmest.
     idle: Mutex<Vec<(Instant, Ready)>>,
+    resident: Resident,
 }
 
 /// An instance and its store.
@@ -50,9 +52,11 @@ pub(crate) enum Prepared {
 }
 
 impl Guest {
-    /// `workflow_pre` makes the instances of workflows; asked for where there are any.
+    /// `image` is part of the name of the compiled form's file. `workflow_pre` makes the instances of workflows; asked for
+    /// where there are any.
     pub(crate) fn new(
         context: Arc<AppContext>,
+        image: String,
         pre: InstancePre<GuestState>,
         workflow_pre: impl FnOnce() -> anyhow::Result<InstancePre<GuestState>>,
     ) -> anyhow::Result<Self> {
@@ -65,6 +69,7 @@ impl Guest {
             workflow_pre: has_workflows.then(workflow_pre).transpose()?,
             pre,
             idle: Mutex::new(Vec::new()),
+            resident: Resident::new(image),
         })
     }
 
@@ -147,6 +152,8 @@ impl Guest {
             if idle.len() < limits.limits.concurrency as usize {
                 idle.push((Instant::now(), ready));
             }
+        } else if ready.served == 1 {
+            self.resident.after_call();
         }
     }
 

@@ -40,6 +40,11 @@ const KNOWN: &[Known] = &[
         needs: Some(Block::Secrets),
     },
     Known {
+        interface: "berth:script/program",
+        versions: &["0.1"],
+        needs: None,
+    },
+    Known {
         interface: "berth:telemetry/tracing",
         versions: &["0.1"],
         needs: None,

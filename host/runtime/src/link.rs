@@ -40,6 +40,7 @@ fn blocks(linker: &mut Linker<GuestState>) -> anyhow::Result<()> {
     berth::pubsub::publisher::add_to_linker::<_, Me>(linker, |state| state)?;
     berth::invocation::invoker::add_to_linker::<_, Me>(linker, |state| state)?;
     berth::secrets::store::add_to_linker::<_, Me>(linker, |state| state)?;
+    berth::script::program::add_to_linker::<_, Me>(linker, |state| state)?;
     berth::telemetry::tracing::add_to_linker::<_, Me>(linker, |state| state)?;
     berth::workflow::types::add_to_linker::<_, Me>(linker, |state| state)?;
     berth::workflow::context::add_to_linker::<_, Me>(linker, |state| state)?;

@@ -1,8 +1,15 @@
 //! From a manifest to a guest that can be called, or to all reasons why not.
 
 use crate::{
-    Exports, Surroundings, app::AppContext, cache::Compiled, guest::Guest, idle::IdleInstances,
-    imports, runtime::GuestEngines, workflow::workflow_pre,
+    Exports, Surroundings,
+    app::AppContext,
+    cache::{self, Compiled},
+    guest::Guest,
+    idle::IdleInstances,
+    imports,
+    runtime::GuestEngines,
+    script::{self, Parts},
+    workflow::workflow_pre,
 };
 use berth_blocks::{Backends, Blocks};
 use berth_resources::{App, ByteSize, Diagnostic, Severity};
@@ -128,7 +135,8 @@ impl Loader {
             )
         })?;
         check_format(app, &bytes)?;
-        let compiled = self.engines.compile(&bytes);
+        let Parts { code, script } = script::parts(&bytes);
+        let compiled = self.engines.compile(code);
         let (platform, compiled) = compiled.map_err(|error| {
             one(
                 app,
@@ -142,8 +150,13 @@ impl Loader {
         let Compiled {
             component,
             from_cache,
-            digest,
+            digest: code_digest,
         } = compiled;
+        let digest = match script {
+            None => code_digest.clone(),
+            Some(_) => cache::digest(&bytes),
+        };
+        check_script(app, &platform.engine, &component, script)?;
         check_imports(app, backends, &platform.engine, &component)?;
         check_memory(app, &component)?;
         let pre = platform
@@ -161,22 +174,24 @@ impl Loader {
             })?;
         let context = AppContext::new(
             app.clone(),
+            script.map(str::to_owned),
             self.blocks.clone(),
             self.pool.clone(),
             self.idle.clone(),
             self.surroundings.clone(),
         );
         let workflow_pre = || workflow_pre(&platform.workflow_linker, &component);
-        let guest = Guest::new(Arc::new(context), pre, workflow_pre).map_err(|error| {
-            one(
-                app,
-                format!(
-                    "guest `{}` cannot be linked for workflows: {error:#}",
-                    app.guest.display()
-                ),
-                None,
-            )
-        })?;
+        let guest =
+            Guest::new(Arc::new(context), code_digest, pre, workflow_pre).map_err(|error| {
+                one(
+                    app,
+                    format!(
+                        "guest `{}` cannot be linked for workflows: {error:#}",
+                        app.guest.display()
+                    ),
+                    None,
+                )
+            })?;
         let guest = Arc::new(guest);
         if app.instances.reuse > 1 {
             self.idle.watch(&guest);
@@ -211,6 +226,28 @@ fn check_imports(
         )
     };
     Err(LoadError(unserved.into_iter().map(problem).collect()))
+}
+
+fn check_script(
+    app: &App,
+    engine: &Engine,
+    component: &Component,
+    script: Option<&str>,
+) -> Result<(), LoadError> {
+    if script.is_some() || !script::is_wanted(engine, component) {
+        return Ok(());
+    }
+    Err(one(
+        app,
+        format!(
+            "guest of app `{}` is an engine without a program: the custom section `berth:script` is not at the end of \
+             its file",
+            app.id
+        ),
+        Some(
+            "build it again with `berth build`; tools that change a component may lose the section",
+        ),
+    ))
 }
 
 /// Tells a component from what people mistake for one. The first eight bytes are magic, version and layer.

@@ -1,5 +1,9 @@
 //! JavaScript and TypeScript: the compiler checks, esbuild bundles, componentize-js makes the component. Node.js runs them.
 
+mod servers;
+
+pub use servers::Servers;
+
 use crate::{
     Built, Error,
     carried::{self, unpack},
@@ -37,12 +41,40 @@ const ENTRIES: [&str; 10] = [
 ];
 /// The WASI version that the engine itself imports: one is enough.
 const ENGINE_WASI: (&str, &str) = ("0.2.12", "0.2.10");
+
 /// Builds the project, unless nothing has changed.
 pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
+    build_by(project, "", say, &mut |entry, tools| {
+        make(project, entry, tools)
+    })
+}
+
+/// Builds the project as a program that is interpreted, which takes a moment, by a process that stays.
+pub fn build_script(
+    project: &Project,
+    servers: &Servers,
+    say: &dyn Fn(&str),
+) -> Result<Built, Error> {
+    build_by(project, "script", say, &mut |entry, tools| {
+        let said = servers.ask(project, entry, tools, say)?;
+        match &said.refused_by {
+            None => install(project).map(|()| said),
+            Some(tool) if tool == "TypeScript" => Err(Error::Compiler { tool: "TypeScript" }),
+            Some(_) => Err(refused(said)),
+        }
+    })
+}
+
+fn build_by(
+    project: &Project,
+    form: &str,
+    say: &dyn Fn(&str),
+    make: &mut dyn FnMut(&Path, &Path) -> Result<Said, Error>,
+) -> Result<Built, Error> {
     let entry = entry(project)?;
     let note = project.work().join("made-from.json");
     let made_by = format!(
-        "{} {} {}",
+        "{} {} {} {form}",
         carried::version(),
         entry.display(),
         project.output.display()
@@ -54,7 +86,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
     }
     let tools = install_tools(&project.tools, say)?;
     install_dependencies(project, say)?;
-    let said = make(project, &entry, &tools)?;
+    let said = make(&entry, &tools)?;
     let manifests = ["package.json", "package-lock.json", "tsconfig.json"];
     let manifests = manifests.map(|name| project.folder.join(name));
     let mut stamp = Stamp::of(made_by, said.inputs.into_iter().chain(manifests));
@@ -205,28 +237,43 @@ fn make(project: &Project, entry: &Path, tools: &Path) -> Result<Said, Error> {
     let done = build.wait().context("waiting for the build")?.success();
     let said = hearing.join().unwrap_or_default();
     if !done {
-        return Err(match said.error {
-            Some(message) => Error::wrong(
-                message,
-                "the modules of a guest are run while it is built; what is above is what they did",
-            ),
-            None => Error::Compiler { tool: "esbuild" },
-        });
+        return Err(refused(said));
     }
-    // Renamed into place, so that a running host never sees half a guest, nor one that has errors.
-    fs::rename(draft(&project.output), &project.output)
-        .with_context(|| format!("writing {}", project.output.display()))?;
+    install(project)?;
     Ok(said)
 }
 
-fn component(project: &Project, entry: &Path, tools: &Path) -> Result<Child, Error> {
-    let options = json!({
+/// A program that runs wrong while it is built has said why, else esbuild has.
+fn refused(said: Said) -> Error {
+    match said.error {
+        Some(message) => Error::wrong(
+            message,
+            "the modules of a guest are run while it is built; what is above is what they did",
+        ),
+        None => Error::Compiler { tool: "esbuild" },
+    }
+}
+
+/// Renamed into place, so that a running host never sees half a guest, nor one that has errors.
+fn install(project: &Project) -> Result<(), Error> {
+    let output = &project.output;
+    fs::rename(draft(output), output).with_context(|| format!("writing {}", output.display()))?;
+    Ok(())
+}
+
+/// What `build.mjs` and `serve.mjs` are told.
+fn options(project: &Project, entry: &Path) -> Value {
+    json!({
         "project": project.folder,
         "entry": entry,
         "output": project.output,
         "work": project.work(),
         "colours": project.colours,
-    });
+    })
+}
+
+fn component(project: &Project, entry: &Path, tools: &Path) -> Result<Child, Error> {
+    let options = options(project, entry);
     let mut build = Command::new("node");
     build
         .current_dir(&project.folder)

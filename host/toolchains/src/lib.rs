@@ -68,6 +68,8 @@ pub struct Built {
     pub warnings: Vec<String>,
     /// What the guest offers, one line each, where the toolchain tells.
     pub offers: Vec<String>,
+    /// It is for the one who writes the program: [`build`] makes the one to deploy.
+    pub for_development: bool,
 }
 
 impl Built {
@@ -79,6 +81,7 @@ impl Built {
             unchanged,
             warnings: stamp.warnings,
             offers: stamp.offers,
+            for_development: false,
         }
     }
 }
@@ -95,6 +98,32 @@ pub fn build(request: &Request, say: &dyn Fn(&str)) -> Result<Built, Error> {
         Language::Python => python::build(&project, say),
         Language::C => c::build(&project, say),
         Language::Go => go::build(&project, say),
+    }
+}
+
+/// Builds guests again and again, as fast as their languages allow. What it makes is for the one who writes the program: a
+/// guest in Rust is larger and slower, one in JavaScript is interpreted anew in each instance, and for berth alone.
+#[derive(Debug, Default)]
+pub struct Workshop {
+    javascript: javascript::Servers,
+}
+
+impl Workshop {
+    /// As [`build`].
+    ///
+    /// # Errors
+    /// As [`build`].
+    pub fn build(&self, request: &Request, say: &dyn Fn(&str)) -> Result<Built, Error> {
+        let project = Project::open(request)?;
+        let built = match project.language {
+            Language::JavaScript => javascript::build_script(&project, &self.javascript, say)?,
+            Language::Rust => rust::build_quickly(&project, say)?,
+            Language::Python | Language::C | Language::Go => return build(request, say),
+        };
+        Ok(Built {
+            for_development: true,
+            ..built
+        })
     }
 }
 

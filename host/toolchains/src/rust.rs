@@ -15,8 +15,25 @@ const SCRIPT: &str = "scripts/guest-toolchain.sh";
 /// Where the SDK lies in the binary, and below the folder `.berth` of a project.
 const SDK: &str = "wit/sdk/rust";
 
+/// In the place of what a project's profile says, which is for small guests: a change is compiled alone.
+const QUICK: [&str; 4] = [
+    "opt-level=1",
+    "lto='off'",
+    "codegen-units=16",
+    "incremental=true",
+];
+
 /// Builds the package. Cargo itself knows what has changed.
 pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
+    build_with(project, &[], say)
+}
+
+/// Builds it for the next look at it: a change takes a tenth of the time.
+pub fn build_quickly(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
+    build_with(project, &QUICK, say)
+}
+
+fn build_with(project: &Project, settings: &[&str], say: &dyn Fn(&str)) -> Result<Built, Error> {
     if !tool::works(Command::new("cargo").arg("--version")) {
         return Err(Error::wrong(
             "no `cargo` on the PATH",
@@ -30,6 +47,11 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
         .args(["build", "--release", "--target", TARGET])
         .arg("--message-format=json-render-diagnostics")
         .args(["--color", if project.colours { "always" } else { "never" }]);
+    for setting in settings {
+        cargo
+            .arg("--config")
+            .arg(format!("profile.release.{setting}"));
+    }
     let (mut component, mut fresh) = (None, false);
     let done = tool::compile(&mut cargo, |line| {
         if let Some((path, unchanged)) = artifact(line) {
@@ -45,7 +67,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
             "a guest is a library with `crate-type = [\"cdylib\"]` in [lib] of its Cargo.toml",
         )
     })?;
-    let unchanged = fresh && same_age(&component, &project.output);
+    let unchanged = fresh && is_same(&component, &project.output);
     if !unchanged || project.force {
         install(&component, &project.output)?;
     }
@@ -55,6 +77,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
         unchanged,
         warnings: Vec::new(),
         offers: Vec::new(),
+        for_development: false,
     })
 }
 
@@ -78,9 +101,8 @@ fn artifact(line: &str) -> Option<(PathBuf, bool)> {
     Some((PathBuf::from(component), message["fresh"] == true))
 }
 
-fn same_age(component: &Path, output: &Path) -> bool {
-    let age = |path| fs::metadata(path).and_then(|metadata| metadata.modified());
-    matches!((age(component), age(output)), (Ok(made), Ok(copied)) if copied >= made)
+fn is_same(component: &Path, output: &Path) -> bool {
+    matches!((fs::read(component), fs::read(output)), (Ok(made), Ok(there)) if made == there)
 }
 
 /// Renamed into place, so that a running host never sees half a guest.

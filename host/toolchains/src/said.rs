@@ -30,6 +30,8 @@ pub struct Said {
     pub warnings: Vec<String>,
     pub offers: Vec<String>,
     pub error: Option<String>,
+    /// The tool that refused the program.
+    pub refused_by: Option<String>,
 }
 
 impl Said {
@@ -40,6 +42,24 @@ impl Said {
             said.hear(&line);
         }
         said
+    }
+
+    /// Hears one of several builds that a process does, up to its line `done`. Nothing: the process has ended.
+    pub fn next(stdout: &mut impl BufRead, say: &dyn Fn(&str)) -> Option<Self> {
+        let mut said = Self::default();
+        for line in stdout.lines().map_while(Result::ok) {
+            match line.strip_prefix(MARK).map(serde_json::from_str::<Line>) {
+                Some(Ok(Line { kind, content })) if kind == "done" => {
+                    said.refused_by = content.as_str().map(str::to_owned);
+                    return Some(said);
+                }
+                Some(Ok(Line { kind, content })) if kind == "step" => {
+                    say(content.as_str().unwrap_or_default());
+                }
+                _ => said.hear(&line),
+            }
+        }
+        None
     }
 
     pub fn hear(&mut self, text: &str) {
@@ -77,6 +97,31 @@ fn offers(guest: &Value) -> Vec<String> {
 mod tests {
     use super::*;
     use std::path::Path;
+
+    #[test]
+    fn builds_that_follow_each_other_are_told_apart() {
+        let mut stdout = "hello from the program\n\
+            berth-build:{\"kind\":\"step\",\"content\":\"installing\"}\n\
+            berth-build:{\"kind\":\"inputs\",\"content\":[\"/a.ts\"]}\n\
+            berth-build:{\"kind\":\"done\",\"content\":null}\n\
+            berth-build:{\"kind\":\"done\",\"content\":\"TypeScript\"}\n\
+            berth-build:{\"kind\":\"warning\",\"content\":\"cut off\"}\n"
+            .as_bytes();
+        let steps = std::cell::RefCell::new(Vec::new());
+        let mut next = || {
+            Said::next(&mut stdout, &|step| {
+                steps.borrow_mut().push(step.to_owned())
+            })
+        };
+        let first = next().unwrap();
+        assert_eq!(
+            (first.refused_by, first.inputs),
+            (None, vec!["/a.ts".into()])
+        );
+        assert_eq!(next().unwrap().refused_by.as_deref(), Some("TypeScript"));
+        assert!(next().is_none());
+        assert_eq!(*steps.borrow(), ["installing"]);
+    }
 
     #[test]
     fn the_lines_of_a_build_are_understood() {

@@ -182,6 +182,7 @@ const GUESTS: &[Guest] = &[
         ],
     ),
     test("probe", RUST, &[HTTP]),
+    test("visits", RUST, &[HTTP]),
     test("worker", RUST, &[HTTP, WORKFLOWS, ACTIVITIES, REGISTRY]),
     test(
         "bench",

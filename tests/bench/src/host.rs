@@ -183,6 +183,16 @@ pub fn run_beside(
     serve(&mut command, folder, path)
 }
 
+/// Runs a project that is built again when its source changes; it is up when it answers `path`.
+pub fn run_watched(settings: &Settings, project: &Path, data: &Path, path: &str) -> Result<Host> {
+    let mut command = command(settings, project, data);
+    command
+        .arg("--watch")
+        .arg("--tools-dir")
+        .arg(paths::kept("tools")?);
+    serve(&mut command, data, path)
+}
+
 /// Writes all documents into a folder below `folder`.
 fn documents(folder: &Path, backends: &str, apps: &[App<'_>]) -> Result<PathBuf> {
     let documents = folder.join("documents");

@@ -75,6 +75,18 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
+    /// The time that its threads have had on the processors so far: fields 14 and 15 of `proc_pid_stat(5)`, which count
+    /// hundredths of a second.
+    pub fn processor_time(&self) -> Result<Duration> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        // The second field is a name in parentheses, which may have blanks.
+        let (_, fields) = stat.rsplit_once(") ").context("the status of a process")?;
+        let ticks = fields.split(' ').skip(11).take(2);
+        let ticks: u64 = ticks.map(str::parse::<u64>).sum::<Result<_, _>>()?;
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
     /// Stops the process until it is thawed.
     pub fn freeze(&self) -> Result<()> {
         self.signal(Signal::STOP)

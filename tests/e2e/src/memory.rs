@@ -10,6 +10,8 @@ pub struct Memory {
     pub resident: u64,
     /// The most that it ever was.
     pub peak: u64,
+    /// Page faults so far that no disk was read for.
+    pub faults: u64,
 }
 
 impl Memory {
@@ -19,6 +21,7 @@ impl Memory {
         Ok(Self {
             resident: field(&status, "VmRSS:")?,
             peak: field(&status, "VmHWM:")?,
+            faults: faults(pid)?,
         })
     }
 
@@ -38,4 +41,13 @@ fn field(status: &str, name: &str) -> Result<u64> {
         .trim()
         .parse()?;
     Ok(kibibytes * 1024)
+}
+
+/// The tenth field of `proc_pid_stat(5)`. The second is a name in parentheses, which may have blanks.
+fn faults(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+    let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' '));
+    let faults = fields.and_then(|mut fields| fields.nth(7));
+    Ok(faults.with_context(|| format!("{path} is cut"))?.parse()?)
 }

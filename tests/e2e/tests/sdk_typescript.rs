@@ -58,6 +58,36 @@ fn order(id: &str, customer: &str, sku: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn fresh_instances_of_an_engine_find_their_pages_in_memory() -> Result<()> {
+    let village = Village::new()?;
+    let settings = "  limits: { memory: 256Mi, cpuTime: 60s, timeout: 120s }\n  http: { paths: [/call] }\n  \
+                    allow: { env: { GREETING: hello } }";
+    let guest = guest("sdk-typescript")?;
+    village.folder.app("programs", &guest, settings)?;
+    let host = village.start().await?;
+    let client = host.client();
+    // The host looks when it has served a power of two.
+    for _ in 0..64 {
+        refused(client).await?;
+    }
+    let before = host.memory()?.faults;
+    for _ in 0..100 {
+        refused(client).await?;
+    }
+    // An instance writes to nearly two hundred pages.
+    let faults = (host.memory()?.faults - before) / 100;
+    assert!(faults < 25, "{faults} page faults in a call");
+    Ok(())
+}
+
+/// Calls what the program does not have: the least that an instance can be asked for.
+async fn refused(client: &Client) -> Result<()> {
+    let answer = client.get("/call").await?;
+    assert_eq!(answer.status, 404, "{answer}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_blocks_of_an_unchanged_program_work() -> Result<()> {
     let host = programs().await?;
     let items = json!([{ "sku": "tea", "qty": 2 }]);

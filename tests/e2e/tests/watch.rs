@@ -80,6 +80,11 @@ async fn what_is_saved_is_built_and_swapped_without_a_dropped_request() -> Resul
     .await?;
     project.write("src/app.ts", hello("two"))?;
     becomes(&host, "/hello", "two").await?;
+    let apps = host.admin().get("/apps").await?;
+    ensure!(
+        apps.json()[0]["fromCache"] == true,
+        "an engine was compiled: {apps}"
+    );
     ensure!(said(&host, "was not built") == 1, "the error is said once");
 
     // Documents are followed as without it; a wrong one changes nothing.

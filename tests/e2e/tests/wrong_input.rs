@@ -69,6 +69,19 @@ async fn a_core_module_is_refused_with_the_way_to_a_component() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_engine_that_has_lost_its_program_is_refused() -> Result<()> {
+    let engine = wat::parse_str(
+        r#"(component (import "berth:script/program@0.1.0" (instance (export "source" (func (result string))))))"#,
+    )?;
+    let texts = [
+        "wrong.yaml:6:10: error:",
+        "an engine without a program",
+        "berth build",
+    ];
+    refused_guest(&engine, &texts).await
+}
+
+#[tokio::test]
 async fn a_damaged_component_is_refused() -> Result<()> {
     let mut bytes = fs::read(guest("hello")?)?;
     bytes.truncate(bytes.len() / 2);

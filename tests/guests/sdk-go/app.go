@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,7 +69,12 @@ func runGoroutines() (report, error) {
 
 // Sends a request where the query says.
 func send(w http.ResponseWriter, r *http.Request) {
-	request, err := http.NewRequest(http.MethodPost, r.URL.Query().Get("to"), strings.NewReader("hello"))
+	query := r.URL.Query()
+	body := "hello"
+	if size, err := strconv.Atoi(query.Get("bytes")); err == nil {
+		body = strings.Repeat("z", size)
+	}
+	request, err := http.NewRequest(http.MethodPost, query.Get("to"), strings.NewReader(body))
 	if err != nil {
 		web.WriteJSON(w, http.StatusBadRequest, report{"error": "invalid"})
 		return

@@ -14,6 +14,7 @@ use berth_telemetry::{LogFormat, LogLevel, LogOptions, init_logging};
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -140,10 +141,10 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .context("starting the async runtime")?;
-    if let Some(building) = building(&args) {
+    let settings = settings(args)?;
+    if let Some(building) = &settings.building {
         building.first()?;
     }
-    let settings = settings(args)?;
     let outcome = runtime.block_on(host::run(settings));
     // A guest's compilation or a blocking file call must not hold up the end.
     runtime.shutdown_background();
@@ -155,6 +156,7 @@ fn building(args: &Args) -> Option<Building> {
     args.watch.then(|| Building {
         path: args.path.clone(),
         tools: args.tools_dir.clone(),
+        workshop: Arc::default(),
     })
 }
 

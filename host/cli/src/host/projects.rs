@@ -11,7 +11,7 @@ use crate::{
 };
 use berth_resources::App;
 use berth_toolchains::{
-    Built, Error, Request, may_be_source, may_hold_source, project_for, project_of,
+    Built, Error, Request, Workshop, may_be_source, may_hold_source, project_for, project_of,
 };
 use notify::Event;
 use parking_lot::Mutex;
@@ -34,6 +34,8 @@ pub struct Building {
     pub path: PathBuf,
     /// Where toolchains are installed; absent: in each project.
     pub tools: Option<PathBuf>,
+    /// Keeps tools at work between builds.
+    pub workshop: Arc<Workshop>,
 }
 
 impl Building {
@@ -70,7 +72,7 @@ impl Building {
             colours: colours(),
             force: false,
         };
-        let built = berth_toolchains::build(&request, &|step| ui::note(step))?;
+        let built = self.workshop.build(&request, &|step| ui::note(step))?;
         if let Err(failure) = schemas::write(project) {
             tracing::debug!(%failure, "schemas for editors were not written");
         }
@@ -155,6 +157,11 @@ fn say(built: &Built, took: Option<Duration>) {
     match took {
         Some(took) => tracing::info!(took = ui::duration(took), %guest, "built"),
         None => tracing::info!(%guest, "built"),
+    }
+    if took.is_none() && built.for_development {
+        ui::note(
+            "what is watched is built for the next edit; `berth build` makes the guest to deploy",
+        );
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod invocation;
 pub(crate) mod keyvalue;
 pub(crate) mod pubsub;
+pub(crate) mod script;
 pub(crate) mod secrets;
 pub(crate) mod state;
 pub(crate) mod telemetry;

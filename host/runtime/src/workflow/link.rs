@@ -1,4 +1,4 @@
-//! What a workflow may import: `context` and a WASI that a replay sees again. Everything else stalls the instance and
+//! What a workflow may import: `context`, its own program, and a WASI that a replay sees again. Everything else stalls the instance and
 //! names itself, so that one guest may hold HTTP, workflows and activities.
 
 use crate::{bindings::berth, instance::GuestState};
@@ -27,6 +27,7 @@ pub(crate) fn linker(engine: &Engine) -> anyhow::Result<Linker<GuestState>> {
     type Me = HasSelf<GuestState>;
     berth::workflow::types::add_to_linker::<_, Me>(&mut linker, |state| state)?;
     berth::workflow::context::add_to_linker::<_, Me>(&mut linker, |state| state)?;
+    berth::script::program::add_to_linker::<_, Me>(&mut linker, |state| state)?;
     Ok(linker)
 }
 
@@ -64,7 +65,10 @@ const REPEATABLE: [&str; 6] = [
 
 fn is_repeatable(import: &str) -> bool {
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
-    let is_own = matches!(interface, "berth:workflow/context" | "berth:workflow/types");
+    let is_own = matches!(
+        interface,
+        "berth:workflow/context" | "berth:workflow/types" | "berth:script/program"
+    );
     let is_system = REPEATABLE
         .iter()
         .any(|package| interface.starts_with(package));

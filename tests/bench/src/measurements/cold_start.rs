@@ -30,7 +30,11 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
         settings.starts,
         [
             Box::new(|| host::run_guest(settings, &guest, &folder).map(milliseconds)),
-            Box::new(|| wasmtime.serve(&guest, &options, &folder).map(milliseconds)),
+            Box::new(|| {
+                wasmtime
+                    .serve(&guest, &options, &folder, "/")
+                    .map(milliseconds)
+            }),
         ],
     )?;
     let name = format!("{} serve", wasmtime.version()?);

@@ -17,7 +17,7 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("http_fresh")?;
     let guest = paths::guest("hello")?;
     let berth = host::run_guest(settings, &guest, &folder)?;
-    let peer = wasmtime.serve(&guest, &[], &folder)?;
+    let peer = wasmtime.serve(&guest, &[], &folder, "/")?;
     let [ours, theirs] = alternate(
         settings.rounds,
         [

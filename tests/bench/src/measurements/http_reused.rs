@@ -25,7 +25,8 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     };
     let berth = host::run_apps(settings, &folder, &host::in_memory()?, &[hello])?;
     let reuse = REUSE.to_string();
-    let peer = wasmtime.serve(&guest, &["--max-instance-reuse-count", &reuse], &folder)?;
+    let options = ["--max-instance-reuse-count", &reuse];
+    let peer = wasmtime.serve(&guest, &options, &folder, "/")?;
     let native = native::start(&folder)?;
     let [ours, theirs, bare] = alternate(
         settings.rounds,

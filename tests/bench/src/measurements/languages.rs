@@ -31,8 +31,9 @@ const LANGUAGES: [(&str, &str); 5] = [
     ("python", "visits.py"),
 ];
 /// The project, the app, and its path.
-const NAME: &str = "visits";
-const REUSE: u32 = 1000;
+pub const NAME: &str = "visits";
+/// Calls of an instance that is used again.
+pub const REUSE: u32 = 1000;
 /// Instances that wait for the store while memory is looked at.
 const WAITING: u32 = 32;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,7 +45,8 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     for (language, source) in LANGUAGES {
         let folder = folder.join(language);
         fs::create_dir(&folder).context("making the folder of a language")?;
-        let (guest, build) = project(settings, language, source, &folder)?;
+        let project = project(settings, language, as_it_is, &folder)?;
+        let guest = guest(&project);
         let mut line = |what: &str, unit, samples: &Samples| {
             lines.push(Line::alone(
                 &format!("{language}, {what}"),
@@ -55,7 +57,11 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
         };
         let size = fs::metadata(&guest).context("looking at the guest")?.len();
         line("size", Unit::Kibibytes, &one(size as f64 / 1024.0));
-        line("build of a change", Unit::Milliseconds, &build);
+        line(
+            "build of a change",
+            Unit::Milliseconds,
+            &builds(settings, &project, source)?,
+        );
         line(
             "first answer",
             Unit::Milliseconds,
@@ -79,50 +85,67 @@ fn one(figure: f64) -> Samples {
     samples
 }
 
-fn app(guest: &Path, reuse: u32) -> App<'_> {
+pub fn app(guest: &Path, reuse: u32) -> App<'_> {
     App {
         reuse,
         ..App::fresh(NAME, guest)
     }
 }
 
-/// Makes the project; its guest, and how long it takes to build a change. Toolchains stay from run to run.
-fn project(
+/// Makes a project of the template, and its guest after `alter` has changed it. Toolchains stay from run to run.
+pub fn project(
     settings: &Settings,
     language: &str,
-    source: &str,
+    alter: impl FnOnce(&Path) -> Result<()>,
     folder: &Path,
-) -> Result<(PathBuf, Samples)> {
-    let berth = |arguments: &[&str], here: &Path| {
-        let mut command = Command::new(&settings.berth);
-        command
-            .args(arguments)
-            .current_dir(here)
-            .env("BERTH_TOOLS_DIR", paths::kept("tools")?);
-        let output = command.output().context("starting berth")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "berth {}: {said}",
-            arguments.join(" ")
-        );
-        anyhow::Ok(())
-    };
-    berth(&["new", NAME, "--lang", language], folder)?;
+) -> Result<PathBuf> {
+    berth(settings, &["new", NAME, "--lang", language], folder)?;
     let project = folder.join(NAME);
-    berth(&["build"], &project)?;
-    let [build] = alternate(
+    alter(&project)?;
+    berth(settings, &["build"], &project)?;
+    Ok(project)
+}
+
+/// The guest of a project.
+pub fn guest(project: &Path) -> PathBuf {
+    project.join(format!("{NAME}.wasm"))
+}
+
+/// How long it takes to build a change.
+fn builds(settings: &Settings, project: &Path, source: &str) -> Result<Samples> {
+    let [builds] = alternate(
         settings.rounds,
         [Box::new(|| {
             let mut file = OpenOptions::new().append(true).open(project.join(source))?;
             writeln!(file).context("changing the source")?;
             drop(file);
             let began = Instant::now();
-            berth(&["build"], &project)?;
+            berth(settings, &["build"], project)?;
             Ok(milliseconds(began))
         })],
     )?;
-    Ok((project.join(format!("{NAME}.wasm")), build))
+    Ok(builds)
+}
+
+fn berth(settings: &Settings, arguments: &[&str], folder: &Path) -> Result<()> {
+    let mut command = Command::new(&settings.berth);
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("BERTH_TOOLS_DIR", paths::kept("tools")?);
+    let output = command.output().context("starting berth")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "berth {}: {said}",
+        arguments.join(" ")
+    );
+    Ok(())
+}
+
+/// A template that nobody alters.
+pub fn as_it_is(_: &Path) -> Result<()> {
+    Ok(())
 }
 
 fn milliseconds(began: Instant) -> f64 {

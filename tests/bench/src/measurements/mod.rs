@@ -7,6 +7,7 @@ mod http_fresh;
 mod http_reused;
 mod idle_memory;
 mod invocation;
+mod language_hellos;
 mod languages;
 pub mod loops;
 mod mesh;
@@ -16,6 +17,7 @@ mod pubsub_rabbitmq;
 mod pubsub_redis;
 mod pubsub_sqlite;
 mod resiliency;
+mod sdk_layers;
 mod state_postgresql;
 mod state_redis;
 mod state_sqlite;
@@ -24,6 +26,7 @@ mod tenants;
 mod testkit;
 mod topics;
 mod tracing;
+mod watch;
 mod wit_call;
 mod workflow;
 mod workflow_engine;
@@ -80,6 +83,9 @@ measurements! {
     WorkflowHosts workflow_hosts "workflows of two hosts on one PostgreSQL, beside one host",
     MeshFailure mesh_failure "the slowest calls between hosts while one of them is killed",
     Languages languages "the same service in every language: size, build, start, requests, memory",
+    SdkLayers sdk_layers "what an SDK costs: its template beside the same over raw bindings",
+    Watch watch "a saved line of a guest that is watched, until it answers",
+    LanguageHellos language_hellos "the smallest program of a language, beside wasmtime serve on it",
     Testkit testkit "scenarios of component tests on a guest that is in the cache",
     ColdStart cold_start "from the start of the process to the first answer, guest compiled before",
     IdleMemory idle_memory "resident memory of an app that has answered once",

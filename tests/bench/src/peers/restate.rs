@@ -7,7 +7,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -57,7 +57,7 @@ pub fn start(folder: &Path) -> Result<Restate> {
         .spawn()
         .context("starting Restate's service")?;
     let (ingress, admin, node) = (free_address()?, free_address()?, free_address()?);
-    let mut command = Command::new(tools.join("node_modules/.bin/restate-server"));
+    let mut command = Command::new(binary(&tools)?);
     command
         .arg("--base-dir")
         .arg(folder.join("restate"))
@@ -76,8 +76,31 @@ pub fn start(folder: &Path) -> Result<Restate> {
     Ok(restate)
 }
 
+/// The server itself, in the package of this platform: the script of that name starts it as a child, which would go on
+/// when the script is killed.
+fn binary(tools: &Path) -> Result<PathBuf> {
+    let packages = tools.join("node_modules/@restatedev");
+    let folders = fs::read_dir(&packages).with_context(|| format!("in {}", packages.display()))?;
+    let mut binaries = folders
+        .flatten()
+        .filter(|folder| {
+            folder
+                .file_name()
+                .to_string_lossy()
+                .starts_with("restate-server-")
+        })
+        .map(|folder| folder.path().join("bin/restate-server"));
+    let found = binaries.find(|binary| binary.is_file());
+    found.with_context(|| {
+        format!(
+            "no restate-server for this platform in {}",
+            packages.display()
+        )
+    })
+}
+
 /// Installs what npm has, once.
-fn install() -> Result<std::path::PathBuf> {
+fn install() -> Result<PathBuf> {
     let folder = paths::root().join("target/bench/restate");
     if folder.join("node_modules/.bin/restate-server").exists() {
         return Ok(folder);

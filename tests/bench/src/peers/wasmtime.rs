@@ -43,8 +43,14 @@ impl Wasmtime {
             .to_owned())
     }
 
-    /// Serves a guest with the given options.
-    pub fn serve(&self, guest: &Path, options: &[&str], folder: &Path) -> Result<Server> {
+    /// Serves a guest with the given options; it is up when it answers `path`.
+    pub fn serve(
+        &self,
+        guest: &Path,
+        options: &[&str],
+        folder: &Path,
+        path: &str,
+    ) -> Result<Server> {
         let address = server::free_address()?;
         let mut command = Command::new(&self.0);
         command
@@ -52,7 +58,7 @@ impl Wasmtime {
             .args(["--addr", &address.to_string()])
             .args(options)
             .arg(guest);
-        Server::start(&mut command, address, "/", &folder.join("wasmtime.log"))
+        Server::start(&mut command, address, path, &folder.join("wasmtime.log"))
     }
 }
 

@@ -93,7 +93,9 @@ fn surroundings(_: Request) -> Json<Value> {
 /// To another app, or to the outside.
 fn send(request: Request) -> Result<Response> {
     let to = request.query("to").unwrap_or_default();
-    let mut outgoing = Request::new(b"\"hello\"".to_vec());
+    let size = request.query("bytes").and_then(|size| size.parse().ok());
+    let body = size.map_or_else(|| b"\"hello\"".to_vec(), |size| vec![b'z'; size]);
+    let mut outgoing = Request::new(body);
     *outgoing.method_mut() = Method::POST;
     *outgoing.uri_mut() = to.parse().unwrap_or_default();
     outgoing

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -93,7 +92,7 @@ func (transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer wasmDropFuture(future)
-	if err := sendBody(stream, request); err != nil {
+	if err := sendBody(stream, request.Body); err != nil {
 		return nil, err
 	}
 	response, err := receive(future)
@@ -153,15 +152,26 @@ func send(handle uint32, request *http.Request) (future uint32, err error) {
 	return *sent, nil
 }
 
-func sendBody(stream *outgoing, request *http.Request) error {
-	if request.Body != nil {
-		// One who answers before the end may hear no more of it.
-		if _, err := io.Copy(stream, request.Body); err != nil && !errors.Is(err, io.EOF) {
-			stream.Close()
-			return err
+// sendBody fails if the body cannot be read. That the host takes no more of it is no failure: what became of the request,
+// the answer says.
+func sendBody(stream *outgoing, body io.Reader) error {
+	defer stream.Close()
+	if body == nil {
+		return nil
+	}
+	chunk := make([]byte, writeMax)
+	for {
+		count, failure := body.Read(chunk)
+		if _, refused := stream.Write(chunk[:count]); refused != nil {
+			return nil
+		}
+		if failure == io.EOF {
+			return nil
+		}
+		if failure != nil {
+			return failure
 		}
 	}
-	return stream.Close()
 }
 
 func receive(future uint32) (response uint32, err error) {

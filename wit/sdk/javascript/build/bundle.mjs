@@ -1,10 +1,11 @@
-// Bundles a program with the SDK, and finds out what it needs of the host.
+// Bundles a program with the SDK, and finds out what it needs of the host and what it offers.
 
 import { builtinModules } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import esbuild from 'esbuild';
+import { doorsOf, modulesOf } from './doors.mjs';
 
 const sdk = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const file = (path) => join(sdk, 'src', path);
@@ -15,12 +16,30 @@ const REPLACED = new Map([
   ['process', 'shims/process.js'], ['node:process', 'shims/process.js'],
 ]);
 const SOURCE = 'guest.js';
+const OF_THE_HOST = /^(berth|wasi):/;
 const BUILT_IN = new Set(builtinModules.flatMap((name) => [name, `node:${name}`]));
+
+// In a script, imports of the host are what it is given: `script.mjs`.
+const HOST = 'host';
+const given = {
+  name: 'berth-host',
+  setup(build) {
+    build.onResolve({ filter: OF_THE_HOST }, ({ path }) => ({ path, namespace: HOST, sideEffects: false }));
+    build.onLoad({ filter: /./, namespace: HOST }, ({ path }) => ({
+      contents: `module.exports = BERTH_HOST[${JSON.stringify(path)}];`,
+    }));
+  },
+};
+const imported = {
+  name: 'berth-host',
+  setup(build) {
+    build.onResolve({ filter: OF_THE_HOST }, ({ path }) => ({ path, external: true }));
+  },
+};
 
 const guest = {
   name: 'berth-guest',
   setup(build) {
-    build.onResolve({ filter: /^(berth|wasi):/ }, ({ path }) => ({ path, external: true }));
     build.onResolve({ filter: /^[a-z@]/ }, ({ path, kind, importer }) => {
       if (kind === 'entry-point') return undefined;
       if (REPLACED.has(path)) return { path: file(REPLACED.get(path)) };
@@ -44,7 +63,7 @@ function installed(path, importer) {
   }
 }
 
-function run(project, colours, input) {
+function run(project, colours, host, input) {
   return esbuild.build({
     ...input,
     absWorkingDir: project,
@@ -58,26 +77,32 @@ function run(project, colours, input) {
     // Workflows and activities are known by the names of their functions.
     keepNames: true,
     define: { 'process.env.NODE_ENV': '"production"' },
-    plugins: [guest],
+    plugins: [host, guest],
     logLevel: 'warning',
     color: colours,
   });
 }
 
-/** Bundles `entry`: the code, which imports it has of the host, what it exports, and the files that it is made from. */
-export async function bundle(project, entry, colours) {
-  const alone = await run(project, colours, { entryPoints: [entry], outdir: project });
+/**
+ * Bundles `entry`: the code, which imports it has of the host, the doors that it opens to the host, and the files that it is
+ * made from. As a module, or as a `script`, which has neither imports nor exports: `script.mjs` says what it is given.
+ */
+export async function bundle({ project, entry, colours, script = false }) {
+  const alone = await run(project, colours, imported, { entryPoints: [entry], outdir: project });
   const inputs = sourcesIn(project, alone.metafile);
   const features = featuresOf(project, alone.metafile, inputs);
-  const stdin = { contents: guestSource(JSON.stringify(entry), features), resolveDir: project, sourcefile: SOURCE };
-  const { metafile, outputFiles } = await run(project, false, { stdin });
-  const [output] = Object.values(metafile.outputs);
-  return {
-    code: outputFiles[0].text,
-    imports: [...new Set(output.imports.filter(({ external }) => external).map(({ path }) => path))].sort(),
-    exports: exportsOf(features),
-    inputs,
-  };
+  const contents = guestSource(JSON.stringify(entry), features, script);
+  const stdin = { contents, resolveDir: project, sourcefile: SOURCE };
+  const { metafile, outputFiles } = await run(project, false, script ? given : imported, { stdin });
+  return { code: outputFiles[0].text, imports: importsOf(metafile), doors: doorsOf(features), inputs };
+}
+
+function importsOf({ outputs }) {
+  const [output] = Object.values(outputs);
+  const external = output.imports.filter((one) => one.external).map(({ path }) => path);
+  const inside = Object.keys(output.inputs).filter((path) => path.startsWith(`${HOST}:`))
+    .map((path) => path.slice(HOST.length + 1));
+  return [...new Set([...external, ...inside])].sort();
 }
 
 const sourcesIn = (project, { inputs }) => Object.keys(inputs).map((path) => resolve(project, path))
@@ -98,25 +123,19 @@ function featuresOf(project, { outputs }, sources) {
   };
 }
 
-function guestSource(app, { http, messages, workflows, management }) {
+function guestSource(app, features, script) {
+  const modules = modulesOf(features);
+  const doors = modules.flatMap(({ interfaces }) => interfaces).join(', ');
   const lines = [
     "import '@berth/dapr/runtime/prelude';",
-    ...(management ? ["import '@berth/dapr/workflow/management';"] : []),
+    // A script starts anew in every instance.
+    ...(script ? [] : ["import '@berth/dapr/runtime/warm';"]),
+    ...(features.management ? ["import '@berth/dapr/workflow/management';"] : []),
     `import * as app from ${app};`,
     "import { report } from '@berth/dapr/runtime/report';",
-    ...(http ? ["import { useFetch } from '@berth/dapr/guest/http';", 'useFetch(app);'] : []),
-    ...(http ? ["export { incomingHandler } from '@berth/dapr/guest/http';"] : []),
-    ...(messages ? ["export { subscriber, subscriptions } from '@berth/dapr/guest/messages';"] : []),
-    ...(workflows ? ["export { workflows, activities, registry } from '@berth/dapr/guest/workflows';"] : []),
-    'report(app);',
+    ...(features.http ? ["import { useFetch } from '@berth/dapr/guest/http';", 'useFetch(app);'] : []),
+    ...modules.map(({ module, interfaces }) => `import { ${interfaces.join(', ')} } from '${module}';`),
+    script ? `BERTH_OFFER({ ${doors} });\nawait report(app);` : `export { ${doors} };\nreport(app);`,
   ];
   return lines.join('\n');
-}
-
-function exportsOf({ http, messages, workflows }) {
-  return [
-    ...(http ? ['wasi:http/incoming-handler@0.2.10'] : []),
-    ...(messages ? ['berth:pubsub/subscriber@0.1.0', 'berth:pubsub/subscriptions@0.1.0'] : []),
-    ...(workflows ? ['workflows', 'activities', 'registry'].map((name) => `berth:workflow/${name}@0.1.0`) : []),
-  ];
 }

@@ -116,11 +116,56 @@ test('a handler that throws is a 500 without its reasons', async () => {
   const { status, text } = await request({ path: '/broken' });
   assert.equal(status, 500);
   assert.doesNotMatch(text, /oops/);
+  assert.equal((await request({ verb: 'POST', path: '/echo/%' })).status, 500);
 });
 
 test('the rest goes to the program itself', async () => {
   const { text } = await request({ verb: 'PUT', path: '/any/where?x=1', chunks: ['body'] });
   assert.equal(text, 'PUT http://guest.test/any/where?x=1 body');
+});
+
+test('a response is sent as it was made, whatever its body is', async () => {
+  const given = async (answer) => {
+    useFetch({ fetch: () => answer });
+    return request({});
+  };
+  const bytes = new TextEncoder().encode('bytes');
+  const ofBytes = new Response(bytes, { status: 201 });
+  bytes.fill(0);
+  const sent = await given(ofBytes);
+  assert.deepEqual([sent.status, sent.text], [201, 'bytes']);
+  assert.equal((await given(new Response())).text, '');
+  assert.equal((await given(new Response(''))).text, '');
+  assert.equal((await given(new Response(new Blob(['of ', 'chunks'])))).text, 'of chunks');
+  assert.equal((await given(new Response('text').clone())).text, 'text');
+  assert.equal((await given(Promise.resolve(new Response('later')))).text, 'later');
+  const plain = await given(new Response('text'));
+  assert.match(new Headers(plain.headers).get('content-type'), /^text\/plain/);
+  assert.ok(new Response('text') instanceof Response && Response.error() instanceof Response);
+});
+
+test('a response that was read, or is none, is a failure', async () => {
+  const read = new Response('text');
+  await read.text();
+  const failing = async () => {
+    throw new Error('oops');
+  };
+  for (const fetch of [() => read, async () => read, () => 'text', () => undefined, failing]) {
+    useFetch({ fetch });
+    assert.equal((await request({})).status, 500);
+  }
+});
+
+test('Response.json has a type of its own unless it is given one', async () => {
+  const given = async (...args) => {
+    useFetch({ fetch: () => Response.json(...args) });
+    const { status, headers, text } = await request({});
+    return [status, new Headers(headers).get('content-type'), text];
+  };
+  assert.deepEqual(await given({ a: 1 }), [200, 'application/json', '{"a":1}']);
+  const init = { status: 202, headers: { 'content-type': 'application/problem+json' } };
+  assert.deepEqual(await given([], init), [202, 'application/problem+json', '[]']);
+  assert.equal((await given(undefined))[0], 500);
 });
 
 test('what is registered too late is refused, what is known is left as it is', async () => {

@@ -4,14 +4,36 @@ import { encodeJson, isJson, textOfBytes } from '../payload.js';
 import { logFailure } from '../runtime/log.js';
 import { enterService } from '../runtime/phase.js';
 import { http, listeners } from '../runtime/registry.js';
+import { bodyOf } from '../runtime/response.js';
 import { WITHOUT_BODY, readRequest, sendResponse } from './wire.js';
 
 export const incomingHandler = {
-  async handle(incoming, outparam) {
+  // Not `async`: a promise costs more than the rest of a small call, so there is none unless something is waited for.
+  handle(incoming, outparam) {
     enterService();
-    await sendResponse(await answer(readRequest(incoming)), outparam);
+    const request = readRequest(incoming);
+    let answer;
+    try {
+      const { call, answerOf } = doorOf(request);
+      const given = call();
+      if (typeof given?.then === 'function') return finish(request, given, answerOf, outparam);
+      answer = answerOf(given);
+    } catch (error) {
+      answer = failed(request, error);
+    }
+    return sendResponse(answer, outparam);
   },
 };
+
+async function finish(request, given, answerOf, outparam) {
+  let answer;
+  try {
+    answer = answerOf(await given);
+  } catch (error) {
+    answer = failed(request, error);
+  }
+  return sendResponse(answer, outparam);
+}
 
 /** Takes the program's own handler: `export default { fetch }` or `export function fetch`. */
 export function useFetch(app) {
@@ -19,17 +41,20 @@ export function useFetch(app) {
   if (typeof own === 'function') http.fetch = (request) => own.call(app.default, request);
 }
 
-async function answer(request) {
-  const [path] = request.path.split('?');
-  try {
-    const found = find(request.verb, path);
-    if (found) return await listen(found, request);
-    if (http.fetch) return outgoing(await http.fetch(asRequest(request)));
-  } catch (error) {
-    logFailure(`${request.verb} ${path}`, error);
-    return json(500, { error: 'internal', message: `the handler of ${request.verb} ${path} failed` });
-  }
-  return json(404, { error: 'not-found', message: `nothing answers ${request.verb} ${path}` });
+/** How a request is handled, and what becomes of the value that the handler gives. */
+function doorOf(request) {
+  const found = find(request.verb, pathOf(request));
+  if (found) return { call: () => listen(found, request), answerOf: heard };
+  if (http.fetch) return { call: () => http.fetch(asRequest(request)), answerOf: outgoing };
+  return { call: () => undefined, answerOf: () => json(404, { error: 'not-found', message: `nothing answers ${nameOf(request)}` }) };
+}
+
+const pathOf = ({ path }) => path.split('?')[0];
+const nameOf = (request) => `${request.verb} ${pathOf(request)}`;
+
+function failed(request, error) {
+  logFailure(nameOf(request), error);
+  return json(500, { error: 'internal', message: `the handler of ${nameOf(request)} failed` });
 }
 
 function find(verb, path) {
@@ -51,18 +76,19 @@ function match(pattern, segments) {
   return params;
 }
 
-async function listen({ handler, params }, { path, headers, body }) {
+function listen({ handler, params }, { path, headers, body }) {
   const contentType = headers.find(([name]) => name === 'content-type')?.[1];
-  const given = await handler({
+  return handler({
     body: bodyText(body, contentType),
     query: path,
     metadata: { contentType },
     headers: Object.fromEntries(headers),
     params,
   });
-  // What the official SDK answers for nothing.
-  return given instanceof Response ? outgoing(given) : json(200, given || { closed: true });
 }
+
+// `closed` is what the official SDK answers for nothing.
+const heard = (given) => (given instanceof Response ? outgoing(given) : json(200, given || { closed: true }));
 
 // The official SDK hands out the parsed body as JSON again: text becomes a JSON string, no body an empty object.
 function bodyText(body, contentType) {
@@ -79,7 +105,8 @@ function asRequest({ verb, path, authority, headers, body }) {
 
 function outgoing(response) {
   if (!(response instanceof Response)) throw new TypeError('`fetch` of a guest gives a Response');
-  return { status: response.status, headers: [...response.headers], body: response.body };
+  if (response.bodyUsed) throw new TypeError('the Response that `fetch` gave has been read already');
+  return { status: response.status, headers: [...response.headers], body: bodyOf(response) };
 }
 
 function json(status, value) {

@@ -3,7 +3,7 @@
 // The engine's own `fetch` event would do this, but only once in the life of an instance; and instances are reused.
 
 import { Fields, IncomingBody, OutgoingBody, OutgoingResponse, ResponseOutparam } from 'wasi:http/types@0.2.10';
-import { textOfBytes } from '../payload.js';
+import { bytesOfText, textOfBytes } from '../payload.js';
 
 // Their bodies have no meaning (RFC 9110, section 9.3), and looking for one costs a fifth of a small request.
 export const WITHOUT_BODY = new Set(['GET', 'HEAD']);
@@ -11,7 +11,6 @@ const READ_SIZE = 65536n;
 // blockingWriteAndFlush takes no more at once.
 const MAX_WRITE = 4096;
 
-const encoder = new TextEncoder();
 const drop = (resource) => resource[Symbol.dispose]();
 
 /** A request: `verb`, `path` with its query, `headers` as pairs in lower case, `body` as bytes. */
@@ -58,26 +57,30 @@ function joined(chunks) {
   return bytes;
 }
 
-/** Answers with a status, headers as pairs, and a body: bytes, or a ReadableStream of bytes. */
-export async function sendResponse({ status, headers, body }, outparam) {
-  const response = new OutgoingResponse(Fields.fromList(headers.map(([name, value]) => [name, encoder.encode(value)])));
+/** Answers with a status, headers as pairs, and a body: bytes, or a ReadableStream of bytes, which is a promise of the end. */
+export function sendResponse({ status, headers, body }, outparam) {
+  const response = new OutgoingResponse(Fields.fromList(headers.map(([name, value]) => [name, bytesOfText(value)])));
   if (status !== 200) response.setStatusCode(status);
   const outgoing = response.body();
   ResponseOutparam.set(outparam, { tag: 'ok', val: response });
   const stream = outgoing.write();
-  if (body instanceof Uint8Array) write(stream, body);
-  else if (body) for await (const chunk of chunksOf(body)) write(stream, chunk);
-  drop(stream);
-  OutgoingBody.finish(outgoing, undefined);
+  if (body && !(body instanceof Uint8Array)) return pump(body, stream, outgoing);
+  if (body) write(stream, body);
+  return end(stream, outgoing);
 }
 
-async function* chunksOf(body) {
+async function pump(body, stream, outgoing) {
   const reader = body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
+    if (done) return end(stream, outgoing);
+    write(stream, value);
   }
+}
+
+function end(stream, outgoing) {
+  drop(stream);
+  OutgoingBody.finish(outgoing, undefined);
 }
 
 function write(stream, bytes) {

@@ -19,9 +19,12 @@ export function warnBuild(text) {
   tellBuild('warning', text);
 }
 
+// A script is given where its lines go: build/script.mjs.
+const toBuild = typeof BERTH_TELL === 'undefined' ? console.log : BERTH_TELL;
+
 /** A line for `berth build`. */
 export function tellBuild(kind, content) {
-  console.log(`berth-build:${JSON.stringify({ kind, content })}`);
+  toBuild(`berth-build:${JSON.stringify({ kind, content })}`);
 }
 
 /**
