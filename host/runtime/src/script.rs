@@ -39,7 +39,7 @@ fn find(file: &[u8]) -> Option<Parts<'_>> {
             }
             | Payload::ComponentSection {
                 unchecked_range, ..
-            } => at = usize::try_from(unchecked_range.end).ok()?,
+            } => at = unchecked_range.end,
             Payload::CustomSection(section)
                 if section.name() == SECTION && at + consumed == file.len() =>
             {

@@ -64,13 +64,7 @@ pub fn build(project: &Project, say: &dyn Fn(&str)) -> Result<Built, Error> {
     let exports = exports(&module)?;
     let offers = offers(project, &exports)?;
     let (resolve, world) = world(&berth.join("wit"), &exports)?;
-    wit_component::embed_component_metadata(
-        &mut module,
-        &resolve,
-        world,
-        StringEncoding::UTF8,
-        false,
-    )?;
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     component::install(&component::encode(&module)?, &project.output)?;
     let mut stamp = Stamp::of(made_by, []);
     stamp.offers = offers;

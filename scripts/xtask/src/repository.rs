@@ -3,8 +3,13 @@
 use crate::command;
 use anyhow::{Context, Result};
 use serde_json::Value;
+use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Beginnings of variables that cargo sets for a program (The Cargo Book, "Environment Variables").
+const OF_THIS_PACKAGE: [&str; 3] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_"];
 
 /// The top folder of the repository.
 pub fn root() -> &'static Path {
@@ -29,9 +34,24 @@ pub fn tools() -> PathBuf {
 
 /// `cargo`, run at the top folder.
 pub fn cargo() -> Command {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(root());
-    cargo
+    command("cargo")
+}
+
+/// A program, run at the top folder, that is or starts cargo. It is not told what `cargo run` tells of this package: crates
+/// that look at it would be compiled once more by whoever runs cargo himself.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if OF_THIS_PACKAGE
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+        {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 /// Where cargo puts a binary in the dev profile.

@@ -55,29 +55,45 @@ fn steps(timetable: &mut Timetable, soak: bool, nextest: &[String]) -> Result<()
     timetable.step("format", format)?;
     timetable.step("repository", check_repo::run)?;
     timetable.step("guests", || guests::build(guests::Group::All))?;
-    timetable.step("clippy", || {
-        cargo(&[
-            "clippy",
+    timetable.step("clippy, building", || {
+        command::run(linting(repository::cargo().args([
+            "nextest",
+            "run",
             "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ])
-    })?;
-    timetable.step("building the tests", || {
-        cargo(&["nextest", "run", "--workspace", "--no-run"])
+            "--no-run",
+        ])))
     })?;
     timetable.step("tests", || tests(soak, nextest))?;
     timetable.step("tests of the shop", shop)?;
     timetable.step("tests of the SDKs", sdks)?;
-    timetable.step("documentation", || {
-        command::run(
-            repository::cargo()
-                .env("RUSTDOCFLAGS", "-D warnings")
-                .args(["doc", "--no-deps", "--workspace"]),
+    timetable.step("documentation", documentation)
+}
+
+/// Has clippy compile the workspace for a command of cargo's: by itself it would check all dependencies first, which takes as
+/// long as compiling them. Cargo tells apart what was compiled so. By an option, since tests run cargo, too.
+fn linting(cargo: &mut Command) -> &mut Command {
+    cargo
+        .args(["--config", "build.rustc-workspace-wrapper='clippy-driver'"])
+        // The arguments of `cargo clippy -- -D warnings`, as it hands them to its driver.
+        .env(
+            "CLIPPY_ARGS",
+            "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
         )
-    })
+}
+
+/// Of the libraries, on what was compiled for the tests: `cargo doc` would check all dependencies once more.
+fn documentation() -> Result<()> {
+    let output = repository::path("target/doc");
+    let instead = repository::path("scripts/document-tested");
+    command::run(
+        linting(repository::cargo().args(["test", "--doc", "--workspace"]))
+            .arg("--config")
+            .arg(format!("build.rustdoc='{}'", instead.display()))
+            .env(
+                "RUSTDOCFLAGS",
+                format!("-D warnings --output={}", output.display()),
+            ),
+    )
 }
 
 /// The host's workspace, and those of the guests.
@@ -99,11 +115,9 @@ fn format() -> Result<()> {
 
 /// Beside the servers that take seconds to start: they run once for all tests.
 fn tests(soak: bool, nextest: &[String]) -> Result<()> {
-    let mut with_servers = Command::new(repository::built("with-servers")?);
-    with_servers
-        .current_dir(repository::root())
-        .args(["--", "cargo", "nextest", "run", "--workspace"])
-        .args(nextest);
+    let mut with_servers = repository::command(repository::built("with-servers")?);
+    with_servers.args(["--", "cargo", "nextest", "run", "--workspace"]);
+    linting(&mut with_servers).args(nextest);
     if soak {
         with_servers
             .env("BERTH_SOAK", "1")
@@ -211,8 +225,4 @@ fn javascript_tests(folder: &str) -> Result<Vec<PathBuf>> {
     }
     tests.sort();
     Ok(tests)
-}
-
-fn cargo(arguments: &[&str]) -> Result<()> {
-    command::run(repository::cargo().args(arguments))
 }

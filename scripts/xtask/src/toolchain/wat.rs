@@ -10,7 +10,7 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 pub fn build(source: &Path, output: &Path) -> Result<()> {
     let mut module = wat::parse_file(source)?;
     let (resolve, world) = world::load("http-service")?;
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     let component = ComponentEncoder::default()
         .module(&module)?
         .validate(true)
