@@ -62,7 +62,8 @@ pub async fn a_key_with_a_ttl_expires(store: Store) {
         "expired too early"
     );
     wait_until_absent(&store, "short").await;
-    assert!(written.elapsed() >= SHORT, "expired too early");
+    // An engine may count whole milliseconds, of a clock that may be set.
+    assert!(written.elapsed() >= SHORT * 9 / 10, "expired too early");
     assert!(store.entry("hour").await.is_some() && store.entry("forever").await.is_some());
 }
 
