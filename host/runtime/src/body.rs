@@ -217,6 +217,8 @@ impl GuestBody {
             Driven::Found(Some(Err(broken))) => {
                 Poll::Ready(Some(Err(run.take_failure().unwrap_or(broken))))
             }
+            // So does one that left its body open: the end of a store looks like that of a body.
+            Driven::Found(None) => Poll::Ready(run.take_failure().map(Err)),
             Driven::Found(frame) => Poll::Ready(frame),
             Driven::Ended(Ok(())) => {
                 self.run = None;

@@ -96,6 +96,19 @@ async fn a_trap_ends_the_call_only() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn half_an_answer_is_never_taken_for_a_whole_one() -> Result<()> {
+    calls_end("/half", "hostile", 500, "trap").await?;
+
+    let village = Village::new()?;
+    village.app("hostile", "hostile", "[/]", "")?;
+    let host = village.start().await?;
+    // More than is waited for before the head is sent.
+    let broken = host.client().get("/half?bytes=1000000").await;
+    assert!(broken.is_err(), "{broken:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_guest_without_a_response_is_answered_for() -> Result<()> {
     calls_end("/no-response", "hostile", 500, "no-response").await
 }

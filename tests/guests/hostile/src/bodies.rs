@@ -2,6 +2,7 @@
 
 use crate::bindings::wasi::http::types::{Fields, IncomingRequest, ResponseOutparam};
 use crate::bindings::wasi::io::streams::StreamError;
+use crate::exhaustion;
 use crate::http::{self, Body};
 use crate::stall;
 
@@ -54,6 +55,13 @@ pub fn big(outparam: ResponseOutparam, bytes: u64) {
         rest -= now;
     }
     body.finish();
+}
+
+/// Sends a beginning, and stops.
+pub fn abandon(outparam: ResponseOutparam, bytes: u64) -> ! {
+    let body = Body::start(outparam, 200, Fields::new());
+    let _ = body.write(&vec![b'x'; bytes as usize]);
+    exhaustion::trap()
 }
 
 /// Sends a beginning and never the rest.

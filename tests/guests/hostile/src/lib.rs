@@ -52,6 +52,7 @@ impl incoming_handler::Guest for Hostile {
                 thread::sleep(Duration::from_millis(target.number("ms", 1000)));
                 http::answer(outparam, 200, "slept");
             }
+            "/half" => bodies::abandon(outparam, target.number("bytes", 5)),
             "/slow-body" => bodies::stall_writing(outparam),
             "/slow-read" => bodies::stall_reading(request),
             "/echo" => bodies::echo(request, outparam),
