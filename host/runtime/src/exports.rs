@@ -4,11 +4,18 @@ use crate::{
     bindings::berth::exports::{pubsub, workflow},
     instance::GuestState,
 };
-use wasmtime::component::InstancePre;
+use wasmtime::component::{ComponentExportIndex, InstancePre, Resource, TypedFunc};
 use wasmtime_wasi_http::{
-    p2::bindings::exports::wasi::http::incoming_handler as http2,
+    p2::bindings::http::types::{IncomingRequest, ResponseOutparam},
     p3::bindings::exports::wasi::http::handler as http3,
 };
+
+const INCOMING_HANDLER: &str = "wasi:http/incoming-handler@0.2.12";
+/// For guests whose other door takes one call in the life of an instance.
+const REUSABLE_HANDLER: &str = "berth:http/reusable-handler@0.1.0";
+
+/// `handle` of `wasi:http/incoming-handler`.
+pub(crate) type Handle = TypedFunc<(Resource<IncomingRequest>, Resource<ResponseOutparam>), ()>;
 
 /// Where the exports are that berth calls. Looked up once per app.
 #[derive(Clone)]
@@ -24,8 +31,8 @@ pub(crate) struct ExportIndices {
 /// The HTTP export, in the WASI version that the guest has.
 #[derive(Clone)]
 pub(crate) enum HttpExport {
-    /// `wasi:http/incoming-handler@0.2.*`
-    P2(http2::GuestIndices),
+    /// `handle` of `wasi:http/incoming-handler@0.2.*` or of `berth:http/reusable-handler`.
+    P2(ComponentExportIndex),
     /// `wasi:http/handler@0.3.*`
     P3(http3::GuestIndices),
 }
@@ -54,11 +61,13 @@ impl Exports {
 }
 
 impl ExportIndices {
-    pub(crate) fn of(guest: &InstancePre<GuestState>) -> Self {
+    /// `reused`: its instances serve more than one call.
+    pub(crate) fn of(guest: &InstancePre<GuestState>, reused: bool) -> Self {
         let http3 = http3::GuestIndices::new(guest).ok().map(HttpExport::P3);
-        let http2 = || http2::GuestIndices::new(guest).ok().map(HttpExport::P2);
+        let handle = |interface| handle_of(guest, interface).map(HttpExport::P2);
+        let reusable = || handle(REUSABLE_HANDLER).filter(|_| reused);
         Self {
-            http: http3.or_else(http2),
+            http: http3.or_else(reusable).or_else(|| handle(INCOMING_HANDLER)),
             subscriber: pubsub::subscriber::GuestIndices::new(guest).ok(),
             subscriptions: pubsub::subscriptions::GuestIndices::new(guest).ok(),
             workflows: workflow::workflows::GuestIndices::new(guest).ok(),
@@ -76,4 +85,10 @@ impl ExportIndices {
             activities: self.activities.is_some(),
         }
     }
+}
+
+fn handle_of(guest: &InstancePre<GuestState>, interface: &str) -> Option<ComponentExportIndex> {
+    let component = guest.component();
+    let interface = component.get_export_index(None, interface)?;
+    component.get_export_index(Some(&interface), "handle")
 }

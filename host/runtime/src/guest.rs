@@ -2,7 +2,7 @@
 
 use crate::{
     app::AppContext,
-    exports::{ExportIndices, HttpExport},
+    exports::{ExportIndices, Handle, HttpExport},
     failure::Failure,
     instance::{self, GuestState},
     meter::{CpuTimeUsed, Refused},
@@ -20,7 +20,6 @@ use wasmtime::{
     PoolConcurrencyLimitError, Store, Trap,
     component::{Instance, InstancePre},
 };
-use wasmtime_wasi_http::p2::bindings::exports::wasi::http::incoming_handler as http2;
 
 /// A guest of one app, ready to be called.
 pub(crate) struct Guest {
@@ -41,7 +40,7 @@ pub(crate) struct Ready {
     pub(crate) store: Store<GuestState>,
     pub(crate) instance: Instance,
     /// The HTTP export, once it has been looked up.
-    pub(crate) http: Option<http2::Guest>,
+    pub(crate) http: Option<Handle>,
     served: u32,
 }
 
@@ -60,7 +59,7 @@ impl Guest {
         pre: InstancePre<GuestState>,
         workflow_pre: impl FnOnce() -> anyhow::Result<InstancePre<GuestState>>,
     ) -> anyhow::Result<Self> {
-        let exports = ExportIndices::of(&pre);
+        let exports = ExportIndices::of(&pre, context.app.instances.reuse > 1);
         let has_workflows = exports.workflows.is_some();
         Ok(Self {
             context,

@@ -23,9 +23,10 @@ use std::{
     time::Instant,
 };
 use tokio::sync::oneshot::{self, error::TryRecvError};
+use wasmtime::component::ComponentExportIndex;
 use wasmtime_wasi_http::{
     WasiBody, WasiHttpView,
-    p2::bindings::{exports::wasi::http::incoming_handler as http2, http::types::Scheme},
+    p2::bindings::http::types::Scheme,
     p3::{self, bindings::exports::wasi::http::handler as http3},
 };
 
@@ -165,7 +166,7 @@ async fn call(
 ) -> Result<(), Failure> {
     let mut ready = guest.ready(prepared).await?;
     match export {
-        HttpExport::P2(indices) => call_p2(&mut ready, &indices, request, answer).await?,
+        HttpExport::P2(handle) => call_p2(&mut ready, &handle, request, answer).await?,
         HttpExport::P3(indices) => call_p3(&mut ready, &indices, request, answer).await?,
     }
     guest.keep(ready);
@@ -174,7 +175,7 @@ async fn call(
 
 async fn call_p2(
     ready: &mut Ready,
-    indices: &http2::GuestIndices,
+    export: &ComponentExportIndex,
     request: Request<LimitedRequest<Body>>,
     answer: Answer,
 ) -> Result<(), Failure> {
@@ -185,9 +186,9 @@ async fn call_p2(
         ..
     } = ready;
     let called = async {
-        let handler = match http {
-            Some(handler) => handler,
-            none => none.insert(indices.load(&mut *store, instance)?),
+        let handle = match http {
+            Some(handle) => *handle,
+            none => *none.insert(instance.get_typed_func(&mut *store, export)?),
         };
         let mut view = store.data_mut().http();
         let request = view.new_incoming_request(Scheme::Http, request)?;
@@ -197,7 +198,7 @@ async fn call_p2(
             // Whoever waited may be gone: the guest need not know.
             let _ = answer.send(response);
         })?;
-        handler.call_handle(&mut *store, request, outparam).await
+        handle.call_async(&mut *store, (request, outparam)).await
     };
     let called = called.await;
     called.map_err(|error| classify(&error, store.data(), Failure::Trap))

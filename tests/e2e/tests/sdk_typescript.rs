@@ -7,23 +7,21 @@ use berth_e2e::{Answer, Client, Host, eventually, guest, timely};
 use common::{Village, dead_letters};
 use serde_json::{Value, json};
 
-/// A host with both programs; the same guest is the inventory service that they call. They are one guest, which is compiled
-/// once.
-async fn programs() -> Result<Host> {
+const LIMITS: &str = "  limits: { memory: 256Mi, cpuTime: 60s, timeout: 120s }";
+/// Calls that an instance serves: an instance of one call has another HTTP door than the others.
+const REUSES: [u32; 2] = [1, 1_000];
+
+/// A host with both programs; the same guest is the inventory service that they call, in a fresh instance. They are one guest,
+/// which is compiled once.
+async fn programs(reuse: u32) -> Result<Host> {
     let village = Village::new()?;
-    let settings =
-        "  limits: { memory: 256Mi, cpuTime: 60s, timeout: 120s }\n  instances: { reuse: 1000 }";
     let guest = guest("sdk-typescript")?;
-    let exposed = "  http: { paths: [/call] }\n  allow: { env: { GREETING: hello } }";
-    village
-        .folder
-        .app("programs", &guest, &format!("{settings}\n{exposed}"))?;
-    let exposed = "  http: { paths: [/released] }";
-    village.folder.app(
-        "inventory-service",
-        &guest,
-        &format!("{settings}\n{exposed}"),
-    )?;
+    let settings = format!(
+        "{LIMITS}\n  instances: {{ reuse: {reuse} }}\n  http: {{ paths: [/call] }}\n  allow: {{ env: {{ GREETING: hello }} }}"
+    );
+    village.folder.app("programs", &guest, &settings)?;
+    let settings = format!("{LIMITS}\n  http: {{ paths: [/released] }}");
+    village.folder.app("inventory-service", &guest, &settings)?;
     let secrets = village
         .folder
         .write("secrets.json", r#"{"stripe-secret-key": "s3cret"}"#)?;
@@ -60,10 +58,10 @@ fn order(id: &str, customer: &str, sku: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn fresh_instances_of_an_engine_find_their_pages_in_memory() -> Result<()> {
     let village = Village::new()?;
-    let settings = "  limits: { memory: 256Mi, cpuTime: 60s, timeout: 120s }\n  http: { paths: [/call] }\n  \
-                    allow: { env: { GREETING: hello } }";
-    let guest = guest("sdk-typescript")?;
-    village.folder.app("programs", &guest, settings)?;
+    let settings = format!("{LIMITS}\n  http: {{ paths: [/call] }}");
+    village
+        .folder
+        .app("programs", &guest("sdk-typescript")?, &settings)?;
     let host = village.start().await?;
     let client = host.client();
     // The host looks when it has served a power of two.
@@ -89,28 +87,30 @@ async fn refused(client: &Client) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_blocks_of_an_unchanged_program_work() -> Result<()> {
-    let host = programs().await?;
-    let items = json!([{ "sku": "tea", "qty": 2 }]);
-    let reserved = call(&host, "reserve", json!([items])).await?;
-    assert_eq!(
-        reserved,
-        json!({ "reserved": true, "reservationId": "r-tea" })
-    );
+    for reuse in REUSES {
+        let host = programs(reuse).await?;
+        let items = json!([{ "sku": "tea", "qty": 2 }]);
+        let reserved = call(&host, "reserve", json!([items])).await?;
+        assert_eq!(
+            reserved,
+            json!({ "reserved": true, "reservationId": "r-tea" })
+        );
 
-    call(&host, "saveCart", json!(["ada", items])).await?;
-    assert_eq!(
-        call(&host, "cart", json!(["ada"])).await?,
-        json!({ "items": items })
-    );
-    assert_eq!(call(&host, "cart", json!(["nobody"])).await?, "");
+        call(&host, "saveCart", json!(["ada", items])).await?;
+        assert_eq!(
+            call(&host, "cart", json!(["ada"])).await?,
+            json!({ "items": items })
+        );
+        assert_eq!(call(&host, "cart", json!(["nobody"])).await?, "");
 
-    assert_eq!(call(&host, "apiKey", json!([])).await?, "s3cret");
+        assert_eq!(call(&host, "apiKey", json!([])).await?, "s3cret");
+    }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_whose_handler_throws_once_is_delivered_again() -> Result<()> {
-    let host = programs().await?;
+    let host = programs(1_000).await?;
     call(
         &host,
         "publishPlaced",
@@ -143,7 +143,7 @@ async fn a_message_whose_handler_throws_once_is_delivered_again() -> Result<()> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_saga_of_an_unchanged_program_pays_or_puts_back() -> Result<()> {
-    let host = programs().await?;
+    let host = programs(1_000).await?;
     let outcomes = [
         (
             order("paid", "ada", "tea"),
@@ -179,7 +179,7 @@ async fn the_saga_of_an_unchanged_program_pays_or_puts_back() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_idioms_of_guides_work() -> Result<()> {
-    let host = programs().await?;
+    let host = programs(1_000).await?;
     call(&host, "updateCart", json!(["ada", { "note": "x" }])).await?;
     let cart = json!({ "items": ["tea"] });
     // Both programs have a `saveCart`: the second is that of the guide, which keeps the cart as it is.
@@ -203,19 +203,21 @@ async fn the_idioms_of_guides_work() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_programs_expect_of_node_is_there() -> Result<()> {
-    let host = programs().await?;
-    let first = call(&host, "surroundings", json!([])).await?;
-    let second = call(&host, "surroundings", json!([])).await?;
-    for seen in [&first, &second] {
-        assert_eq!(seen["greeting"], "hello", "{seen}");
-        assert!(
-            seen["year"].as_u64() > Some(2024) && seen["waited"] == true,
-            "{seen}"
-        );
-        assert_eq!(seen["fetched"], 200, "{seen}");
+    for reuse in REUSES {
+        let host = programs(reuse).await?;
+        let first = call(&host, "surroundings", json!([])).await?;
+        let second = call(&host, "surroundings", json!([])).await?;
+        for seen in [&first, &second] {
+            assert_eq!(seen["greeting"], "hello", "{seen}");
+            assert!(
+                seen["year"].as_u64() > Some(2024) && seen["waited"] == true,
+                "{seen}"
+            );
+            assert_eq!(seen["fetched"], 200, "{seen}");
+        }
+        // Instances begin with one memory: what is random must not be in it.
+        assert_ne!(first["uuid"], second["uuid"]);
+        assert_ne!(first["random"], second["random"]);
     }
-    // Instances begin with one memory: what is random must not be in it.
-    assert_ne!(first["uuid"], second["uuid"]);
-    assert_ne!(first["random"], second["random"]);
     Ok(())
 }

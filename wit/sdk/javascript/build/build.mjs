@@ -15,7 +15,7 @@ async function make() {
     tellNothing(entry);
     return 1;
   }
-  const guest = await component(code, imports, doors.map(({ name }) => name), work);
+  const guest = await component(code, imports, doors, work);
   mkdirSync(dirname(output), { recursive: true });
   writeFileSync(`${output}.draft`, guest);
   tell('inputs', inputs);

@@ -94,7 +94,7 @@ export async function bundle({ project, entry, colours, script = false }) {
   const contents = guestSource(JSON.stringify(entry), features, script);
   const stdin = { contents, resolveDir: project, sourcefile: SOURCE };
   const { metafile, outputFiles } = await run(project, false, script ? given : imported, { stdin });
-  return { code: outputFiles[0].text, imports: importsOf(metafile), doors: doorsOf(features), inputs };
+  return { code: outputFiles[0].text, imports: importsOf(metafile), doors: doorsOf(features, script), inputs };
 }
 
 function importsOf({ outputs }) {
@@ -124,7 +124,7 @@ function featuresOf(project, { outputs }, sources) {
 }
 
 function guestSource(app, features, script) {
-  const modules = modulesOf(features);
+  const modules = modulesOf(features, script);
   const doors = modules.flatMap(({ interfaces }) => interfaces).join(', ');
   const lines = [
     "import '@berth/dapr/runtime/prelude';",
@@ -134,6 +134,7 @@ function guestSource(app, features, script) {
     `import * as app from ${app};`,
     "import { report } from '@berth/dapr/runtime/report';",
     ...(features.http ? ["import { useFetch } from '@berth/dapr/guest/http';", 'useFetch(app);'] : []),
+    ...(features.http && !script ? ["import '@berth/dapr/guest/fetch-event';"] : []),
     ...modules.map(({ module, interfaces }) => `import { ${interfaces.join(', ')} } from '${module}';`),
     script ? `BERTH_OFFER({ ${doors} });\nawait report(app);` : `export { ${doors} };\nreport(app);`,
   ];

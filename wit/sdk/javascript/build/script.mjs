@@ -60,7 +60,7 @@ async function engineFor(imports, doors) {
   if (existsSync(path)) return readFileSync(path);
   tell('step', 'building an engine for the interfaces of this program (once)');
   const work = join(engines, `${process.pid}`);
-  const engine = await component(code, [...imports, PROGRAM], doors.map(({ name }) => name), work);
+  const engine = await component(code, [...imports, PROGRAM], doors, work);
   rmSync(work, { recursive: true });
   // Another build may make the same.
   writeFileSync(`${path}.${process.pid}`, engine);

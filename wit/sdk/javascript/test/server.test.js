@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { DaprPubSubStatusEnum, DaprServer } from '@dapr/dapr';
-import { incomingHandler, useFetch } from '../src/guest/http.js';
+import { useFetch } from '../src/guest/http.js';
+import { incomingHandler } from '../src/guest/wire.js';
 import { subscriber, subscriptions } from '../src/guest/messages.js';
 import { IncomingRequest } from './fakes/http.js';
 import { reset } from './fakes/world.js';
 
 beforeEach(reset);
+
+// Of the engine.
+let listenToFetch;
+globalThis.addEventListener = (_, listener) => { listenToFetch = listener; };
+await import('../src/guest/fetch-event.js');
 
 const server = new DaprServer({ serverPort: '3001' });
 const seen = [];
@@ -46,17 +52,32 @@ const message = (topic, route, event = {}) => ({
   },
 });
 
-async function request(given) {
-  const outparam = {};
-  await incomingHandler.handle(new IncomingRequest(given), outparam);
-  const { response } = outparam;
-  assert.ok(response.outgoing.finished);
-  const headers = response.fields.list.map(([name, value]) => [name, new TextDecoder().decode(value)]);
-  return { status: response.status, headers, text: new TextDecoder().decode(Uint8Array.from(response.outgoing.written)) };
+const doors = {
+  async imports(given) {
+    const outparam = {};
+    await incomingHandler.handle(new IncomingRequest(given), outparam);
+    const { response } = outparam;
+    assert.ok(response.outgoing.finished);
+    const headers = response.fields.list.map(([name, value]) => [name, new TextDecoder().decode(value)]);
+    return { status: response.status, headers, text: new TextDecoder().decode(Uint8Array.from(response.outgoing.written)) };
+  },
+  async event({ verb = 'GET', path = '/', headers, chunks = [] }) {
+    const body = verb === 'GET' ? undefined : chunks.join('');
+    const request = new Request(`http://guest.test${path}`, { method: verb, headers, body });
+    let response;
+    listenToFetch({ request, respondWith: (given) => { response = given; } });
+    response = await response;
+    return { status: response.status, headers: [...response.headers], text: await response.text() };
+  },
+};
+
+/** A test of each door for HTTP. */
+function testDoors(name, body) {
+  for (const [door, request] of Object.entries(doors)) test(`${name}: ${door}`, () => body(request));
 }
 
 test('a GET has a body only if it has a length', async () => {
-  const body = async (headers) => JSON.parse((await request({ path: '/body', headers, chunks: ['x'] })).text).body;
+  const body = async (headers) => JSON.parse((await doors.imports({ path: '/body', headers, chunks: ['x'] })).text).body;
   assert.equal(await body({}), '{}');
   assert.equal(await body({ 'content-length': '1' }), '"x"');
 });
@@ -91,7 +112,7 @@ test('a message of an unknown topic goes to the program as a POST', async () => 
   assert.equal(await subscriber.handle(message('elsewhere', '/hook')), 'success');
 });
 
-test('a method is handed the body as JSON, its parameters and headers', async () => {
+testDoors('a method is handed the body as JSON, its parameters and headers', async (request) => {
   const given = { verb: 'POST', path: '/echo/a%20b?x=1', headers: { 'Content-Type': 'application/json' }, chunks: ['{"n":', ' 1}'] };
   const { status, text } = await request(given);
   assert.equal(status, 200);
@@ -99,32 +120,32 @@ test('a method is handed the body as JSON, its parameters and headers', async ()
   assert.deepEqual([body, query, metadata.contentType, params], ['{"n":1}', '/echo/a%20b?x=1', 'application/json', { name: 'a b' }]);
 });
 
-test('text is handed on as JSON text, no body as an empty object', async () => {
+testDoors('text is handed on as JSON text, no body as an empty object', async (request) => {
   const body = async (chunks) => JSON.parse((await request({ verb: 'POST', path: '/echo/x', chunks })).text).body;
   assert.equal(await body(['hi']), '"hi"');
   assert.equal(await body([]), '{}');
 });
 
-test('nothing is answered as the official SDK does, a Response as it is', async () => {
+testDoors('nothing is answered as the official SDK does, a Response as it is', async (request) => {
   assert.equal((await request({ path: '/nothing' })).text, '{"closed":true}');
   const teapot = await request({ path: '/teapot' });
   assert.deepEqual([teapot.status, teapot.text], [418, 'short and stout']);
   assert.ok(teapot.headers.some(([name, value]) => name === 'x-tea' && value === 'yes'));
 });
 
-test('a handler that throws is a 500 without its reasons', async () => {
+testDoors('a handler that throws is a 500 without its reasons', async (request) => {
   const { status, text } = await request({ path: '/broken' });
   assert.equal(status, 500);
   assert.doesNotMatch(text, /oops/);
   assert.equal((await request({ verb: 'POST', path: '/echo/%' })).status, 500);
 });
 
-test('the rest goes to the program itself', async () => {
+testDoors('the rest goes to the program itself', async (request) => {
   const { text } = await request({ verb: 'PUT', path: '/any/where?x=1', chunks: ['body'] });
   assert.equal(text, 'PUT http://guest.test/any/where?x=1 body');
 });
 
-test('a response is sent as it was made, whatever its body is', async () => {
+testDoors('a response is sent as it was made, whatever its body is', async (request) => {
   const given = async (answer) => {
     useFetch({ fetch: () => answer });
     return request({});
@@ -144,7 +165,27 @@ test('a response is sent as it was made, whatever its body is', async () => {
   assert.ok(new Response('text') instanceof Response && Response.error() instanceof Response);
 });
 
-test('a response that was read, or is none, is a failure', async () => {
+testDoors('half a body is never sent as a whole one', async (request) => {
+  const given = (pull) => {
+    useFetch({ fetch: () => new Response(new ReadableStream({ pull }), { status: 201, headers: { 'x-tea': 'yes' } }) });
+    return request({});
+  };
+  let left = 2;
+  const sent = await given((controller) => {
+    if (left === 0) return controller.close();
+    left -= 1;
+    return controller.enqueue(new TextEncoder().encode('part '));
+  });
+  assert.deepEqual([sent.status, new Headers(sent.headers).get('x-tea'), sent.text], [201, 'yes', 'part part ']);
+  let begun = false;
+  await assert.rejects(given((controller) => {
+    if (begun) throw new Error('no more');
+    begun = true;
+    controller.enqueue(new Uint8Array(3));
+  }));
+});
+
+testDoors('a response that was read, or is none, is a failure', async (request) => {
   const read = new Response('text');
   await read.text();
   const failing = async () => {
@@ -156,7 +197,7 @@ test('a response that was read, or is none, is a failure', async () => {
   }
 });
 
-test('Response.json has a type of its own unless it is given one', async () => {
+testDoors('Response.json has a type of its own unless it is given one', async (request) => {
   const given = async (...args) => {
     useFetch({ fetch: () => Response.json(...args) });
     const { status, headers, text } = await request({});

@@ -1,38 +1,31 @@
-// The guest's HTTP door: calls of other apps go to listeners, everything else to the program's own `fetch`.
+// How the guest answers requests: calls of other apps go to listeners, everything else to the program's own `fetch`.
 
-import { encodeJson, isJson, textOfBytes } from '../payload.js';
+import { JSON_TYPE, isJson, textOfBytes } from '../payload.js';
 import { logFailure } from '../runtime/log.js';
-import { enterService } from '../runtime/phase.js';
 import { http, listeners } from '../runtime/registry.js';
-import { bodyOf } from '../runtime/response.js';
-import { WITHOUT_BODY, readRequest, sendResponse } from './wire.js';
 
-export const incomingHandler = {
-  // Not `async`: a promise costs more than the rest of a small call, so there is none unless something is waited for.
-  handle(incoming, outparam) {
-    enterService();
-    const request = readRequest(incoming);
-    let answer;
-    try {
-      const { call, answerOf } = doorOf(request);
-      const given = call();
-      if (typeof given?.then === 'function') return finish(request, given, answerOf, outparam);
-      answer = answerOf(given);
-    } catch (error) {
-      answer = failed(request, error);
-    }
-    return sendResponse(answer, outparam);
-  },
-};
-
-async function finish(request, given, answerOf, outparam) {
-  let answer;
+/**
+ * The Response to a request, or a promise of it. Not `async`: a promise costs more than the rest of a small call, so there is
+ * none unless something is waited for.
+ *
+ * A request has `verb`, `path` with its query, `headers` as pairs in lower case, `body` as bytes or a promise of them, and
+ * `whole`, the Request that a program is given.
+ */
+export function respond(request) {
   try {
-    answer = answerOf(await given);
+    const given = answer(request);
+    return typeof given?.then === 'function' ? finish(request, given) : sendable(given);
   } catch (error) {
-    answer = failed(request, error);
+    return failed(request, error);
   }
-  return sendResponse(answer, outparam);
+}
+
+async function finish(request, given) {
+  try {
+    return sendable(await given);
+  } catch (error) {
+    return failed(request, error);
+  }
 }
 
 /** Takes the program's own handler: `export default { fetch }` or `export function fetch`. */
@@ -41,12 +34,11 @@ export function useFetch(app) {
   if (typeof own === 'function') http.fetch = (request) => own.call(app.default, request);
 }
 
-/** How a request is handled, and what becomes of the value that the handler gives. */
-function doorOf(request) {
-  const found = find(request.verb, pathOf(request));
-  if (found) return { call: () => listen(found, request), answerOf: heard };
-  if (http.fetch) return { call: () => http.fetch(asRequest(request)), answerOf: outgoing };
-  return { call: () => undefined, answerOf: () => json(404, { error: 'not-found', message: `nothing answers ${nameOf(request)}` }) };
+function answer(request) {
+  const found = listeners.length > 0 && find(request.verb, pathOf(request));
+  if (found) return listen(found, request);
+  if (http.fetch) return http.fetch(request.whole);
+  return json(404, { error: 'not-found', message: `nothing answers ${nameOf(request)}` });
 }
 
 const pathOf = ({ path }) => path.split('?')[0];
@@ -76,19 +68,18 @@ function match(pattern, segments) {
   return params;
 }
 
-function listen({ handler, params }, { path, headers, body }) {
+async function listen({ handler, params }, { path, headers, body }) {
   const contentType = headers.find(([name]) => name === 'content-type')?.[1];
-  return handler({
-    body: bodyText(body, contentType),
+  const given = await handler({
+    body: bodyText(await body, contentType),
     query: path,
     metadata: { contentType },
     headers: Object.fromEntries(headers),
     params,
   });
+  // `closed` is what the official SDK answers for nothing.
+  return given instanceof Response ? given : json(200, given || { closed: true });
 }
-
-// `closed` is what the official SDK answers for nothing.
-const heard = (given) => (given instanceof Response ? outgoing(given) : json(200, given || { closed: true }));
 
 // The official SDK hands out the parsed body as JSON again: text becomes a JSON string, no body an empty object.
 function bodyText(body, contentType) {
@@ -97,18 +88,12 @@ function bodyText(body, contentType) {
   return JSON.stringify(isJson(contentType) ? JSON.parse(text) : text);
 }
 
-function asRequest({ verb, path, authority, headers, body }) {
-  const init = { method: verb, headers };
-  if (!WITHOUT_BODY.has(verb)) init.body = body;
-  return new Request(`http://${authority}${path}`, init);
-}
-
-function outgoing(response) {
+function sendable(response) {
   if (!(response instanceof Response)) throw new TypeError('`fetch` of a guest gives a Response');
   if (response.bodyUsed) throw new TypeError('the Response that `fetch` gave has been read already');
-  return { status: response.status, headers: [...response.headers], body: bodyOf(response) };
+  return response;
 }
 
 function json(status, value) {
-  return { status, headers: [['content-type', 'application/json']], body: encodeJson(value) };
+  return new Response(JSON.stringify(value) ?? 'null', { status, headers: { 'content-type': JSON_TYPE } });
 }

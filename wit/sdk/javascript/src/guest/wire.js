@@ -1,20 +1,31 @@
-// Requests and responses over the streams of wasi:http.
-//
-// The engine's own `fetch` event would do this, but only once in the life of an instance; and instances are reused.
+// The HTTP door for instances that are called again and again: requests and responses over the imports of wasi:http.
 
 import { Fields, IncomingBody, OutgoingBody, OutgoingResponse, ResponseOutparam } from 'wasi:http/types@0.2.10';
 import { bytesOfText, textOfBytes } from '../payload.js';
+import { enterService } from '../runtime/phase.js';
+import { bodyOf } from '../runtime/response.js';
+import { respond } from './http.js';
 
 // Their bodies have no meaning (RFC 9110, section 9.3), and looking for one costs a fifth of a small request.
-export const WITHOUT_BODY = new Set(['GET', 'HEAD']);
+const WITHOUT_BODY = new Set(['GET', 'HEAD']);
 const READ_SIZE = 65536n;
 // blockingWriteAndFlush takes no more at once.
 const MAX_WRITE = 4096;
 
 const drop = (resource) => resource[Symbol.dispose]();
 
-/** A request: `verb`, `path` with its query, `headers` as pairs in lower case, `body` as bytes. */
-export function readRequest(request) {
+export const incomingHandler = {
+  handle(incoming, outparam) {
+    enterService();
+    const response = respond(readRequest(incoming));
+    if (response instanceof Response) return sendResponse(response, outparam);
+    return response.then((given) => sendResponse(given, outparam));
+  },
+};
+// By another name, since the engine opens no door of its own beside an `incomingHandler`.
+export { incomingHandler as reusableHandler };
+
+function readRequest(request) {
   const fields = request.headers();
   const headers = fields.entries().map(([name, value]) => [name.toLowerCase(), textOfBytes(value)]);
   drop(fields);
@@ -24,12 +35,14 @@ export function readRequest(request) {
   return {
     verb,
     path: request.pathWithQuery() ?? '/',
-    // Asked for by few, and every call of the host takes its time.
-    get authority() {
-      return request.authority() ?? 'localhost';
-    },
     headers,
     body: hasBody ? readBody(request) : new Uint8Array(),
+    // Asked for by few, and every call of the host takes its time.
+    get whole() {
+      const init = { method: verb, headers };
+      if (!WITHOUT_BODY.has(verb)) init.body = this.body;
+      return new Request(`http://${request.authority() ?? 'localhost'}${this.path}`, init);
+    },
   };
 }
 
@@ -57,13 +70,15 @@ function joined(chunks) {
   return bytes;
 }
 
-/** Answers with a status, headers as pairs, and a body: bytes, or a ReadableStream of bytes, which is a promise of the end. */
-export function sendResponse({ status, headers, body }, outparam) {
-  const response = new OutgoingResponse(Fields.fromList(headers.map(([name, value]) => [name, bytesOfText(value)])));
-  if (status !== 200) response.setStatusCode(status);
-  const outgoing = response.body();
-  ResponseOutparam.set(outparam, { tag: 'ok', val: response });
+// What is written is bytes at once, or a stream of them, which is a promise of the end.
+function sendResponse(response, outparam) {
+  const headers = [...response.headers].map(([name, value]) => [name, bytesOfText(value)]);
+  const outgoingResponse = new OutgoingResponse(Fields.fromList(headers));
+  if (response.status !== 200) outgoingResponse.setStatusCode(response.status);
+  const outgoing = outgoingResponse.body();
+  ResponseOutparam.set(outparam, { tag: 'ok', val: outgoingResponse });
   const stream = outgoing.write();
+  const body = bodyOf(response);
   if (body && !(body instanceof Uint8Array)) return pump(body, stream, outgoing);
   if (body) write(stream, body);
   return end(stream, outgoing);

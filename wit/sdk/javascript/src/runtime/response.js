@@ -24,6 +24,9 @@ globalThis.Response = new Proxy(Response, {
   },
 });
 
+/** Whether the body is a stream that the program made, and that may fail. */
+export const streams = (response) => !bodies.has(response) && response.body !== null;
+
 /** The body of a response that nobody has read: bytes where they are known, else its stream. */
 export function bodyOf(response) {
   const body = bodies.get(response);

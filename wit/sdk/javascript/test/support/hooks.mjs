@@ -12,6 +12,7 @@ const FAKES = {
   'berth:workflow/context': 'workflow-context.js',
   'berth:workflow/client': 'workflow-client.js',
   'wasi:cli/environment': 'environment.js',
+  'wasi:cli/exit': 'exit.js',
   'wasi:http/types': 'http.js',
 };
 
