@@ -119,6 +119,7 @@ function featuresOf(project, { outputs }, sources) {
     http: messages || output.exports.includes('fetch') || output.exports.includes('default'),
     messages,
     workflows: kept.has(file('workflow/runtime.js')),
+    blocks: output.imports.some(({ path }) => path.startsWith('berth:')),
     management: own.some((path) => /\.workflow\s*\./.test(readFileSync(path, 'utf8'))),
   };
 }
@@ -128,8 +129,8 @@ function guestSource(app, features, script) {
   const doors = modules.flatMap(({ interfaces }) => interfaces).join(', ');
   const lines = [
     "import '@berth/dapr/runtime/prelude';",
-    // A script starts anew in every instance.
-    ...(script ? [] : ["import '@berth/dapr/runtime/warm';"]),
+    // A script starts anew in every instance. What calls no block has no use for most of it, and more memory to write to.
+    ...(features.blocks && !script ? ["import '@berth/dapr/runtime/warm';"] : []),
     ...(features.management ? ["import '@berth/dapr/workflow/management';"] : []),
     `import * as app from ${app};`,
     "import { report } from '@berth/dapr/runtime/report';",

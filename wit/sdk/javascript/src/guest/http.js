@@ -31,7 +31,7 @@ async function finish(request, given) {
 /** Takes the program's own handler: `export default { fetch }` or `export function fetch`. */
 export function useFetch(app) {
   const own = app.default?.fetch ?? app.fetch;
-  if (typeof own === 'function') http.fetch = (request) => own.call(app.default, request);
+  if (typeof own === 'function') http.fetch = own.bind(app.default);
 }
 
 function answer(request) {
