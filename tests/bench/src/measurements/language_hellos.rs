@@ -62,21 +62,21 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let name = format!("{} serve", wasmtime.version()?);
     let folder = paths::scratch("language_hellos")?;
     let reuse = REUSE.to_string();
-    let modes: [(&str, u32, &[&str]); 2] = [
-        ("fresh", 1, &["-S", "cli"]),
-        (
-            "used",
-            REUSE,
-            &["-S", "cli", "--max-instance-reuse-count", &reuse],
-        ),
-    ];
+    let fresh: &[&str] = &["-S", "cli"];
+    let used: &[&str] = &["-S", "cli", "--max-instance-reuse-count", &reuse];
     let mut lines = Vec::new();
     for (language, files) in PROGRAMS {
         let folder = folder.join(language);
         fs::create_dir(&folder).context("making the folder of a language")?;
         let project = project(settings, language, |project| write(project, files), &folder)?;
         let guest = guest(&project);
-        for (instances, reuse, options) in modes {
+        // The only HTTP door in JavaScript that others know takes one call in the life of an instance.
+        let (used, used_by) = match language {
+            "js" => (fresh, format!("{name}, fresh")),
+            _ => (used, name.clone()),
+        };
+        let modes = [("fresh", 1, fresh, &name), ("used", REUSE, used, &used_by)];
+        for (instances, reuse, options, name) in modes {
             let own = folder.join(instances);
             fs::create_dir(&own).context("making a host's folder")?;
             let berth = host::run_apps(settings, &own, &host::in_memory()?, &[app(&guest, reuse)])?;
@@ -101,7 +101,7 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
                 &format!("{language}, {instances} instances"),
                 Unit::PerSecond,
                 &ours,
-                (&name, &theirs),
+                (name, &theirs),
                 Budget::None,
             ));
             if instances == "fresh" {

@@ -23,7 +23,7 @@ const [tools, source, output, work] = process.argv.slice(1);
 const { component } = await import(`${tools}/sdk/build/component.mjs`);
 const imports = ['berth:state/store@0.1.0', 'wasi:http/types@0.2.10'];
 const code = readFileSync(source, 'utf8');
-writeFileSync(output, await component(code, imports, ['wasi:http/incoming-handler@0.2.10'], work));
+writeFileSync(output, await component(code, imports, [{ name: 'wasi:http/incoming-handler@0.2.10' }], work));
 ";
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
