@@ -168,7 +168,7 @@ fn detect(folder: &Path) -> Result<Language, Error> {
                 first.manifest(),
                 second.manifest()
             ),
-            "say which it is: --lang js|rust|python|go|c",
+            "say which it is: --lang ts|rust|python|go|c",
         )),
     }
 }

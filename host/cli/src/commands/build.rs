@@ -43,8 +43,8 @@ pub struct Args {
 /// `--lang`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Lang {
-    /// JavaScript and TypeScript
-    #[value(alias = "ts")]
+    /// TypeScript and JavaScript
+    #[value(name = "ts", aliases = ["js", "typescript", "javascript"])]
     Js,
     Rust,
     Python,

@@ -1,5 +1,5 @@
-//! What a workflow may import: `context`, its own program, and a WASI that a replay sees again. Everything else stalls the instance and
-//! names itself, so that one guest may hold HTTP, workflows and activities.
+//! What a workflow may import: `context`, its own program, and a WASI that a replay sees again. Everything else stalls
+//! the instance and names itself, so that one guest may hold HTTP, workflows and activities.
 
 use crate::{bindings::berth, instance::GuestState};
 use wasmtime::{
