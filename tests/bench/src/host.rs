@@ -96,7 +96,7 @@ pub fn run_configured(
 /// Runs a guest on the backends of some documents, with a door for native programs, which is where the server is said
 /// to listen. The programs are the app `hello`.
 pub fn run_dapr_http(settings: &Settings, folder: &Path, backends: &str) -> Result<Server> {
-    let address = server::free_address()?;
+    let address = server::free_address();
     let port = address.port().to_string();
     let hello = paths::guest("hello")?;
     let documents = documents(folder, backends, &[App::fresh("hello", &hello)])?;
@@ -117,7 +117,7 @@ pub fn run_neighbour(
     user: &Path,
     app: &App<'_>,
 ) -> Result<Server> {
-    let address = server::free_address()?;
+    let address = server::free_address();
     let port = address.port().to_string();
     let documents = documents(folder, &in_memory()?, std::slice::from_ref(app))?;
     let mut command = command(settings, &documents, folder);
@@ -211,7 +211,7 @@ fn run(settings: &Settings, what: &Path, data: &Path, path: &str) -> Result<Host
 }
 
 fn serve(command: &mut Command, data: &Path, path: &str) -> Result<Host> {
-    let (address, admin) = (server::free_address()?, server::free_address()?);
+    let (address, admin) = (server::free_address(), server::free_address());
     command
         .args(["--listen", &address.to_string()])
         .args(["--dapr-http-port", "off"])

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs::{self, File},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -128,8 +128,7 @@ impl Drop for Server {
     }
 }
 
-/// A port that nobody listens on now.
-pub fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
-    Ok(listener.local_addr()?)
+/// An address that nobody listens on, and that no client's connection takes meanwhile.
+pub fn free_address() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, berth_servers::free_port()).into()
 }

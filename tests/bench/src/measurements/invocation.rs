@@ -1,9 +1,9 @@
-//! Calls between two apps of one host, each answered by a fresh instance, beside what a native program pays for a call
-//! to a native server over loopback with connections that stay open.
+//! Calls between two apps of one host, answered by used and by fresh instances, beside what a native program pays for a
+//! call to a native server, which is used as well, over loopback with connections that stay open.
 
 use super::loops;
 use crate::{
-    host::{self, App},
+    host::{self, App, Host},
     paths,
     peers::native,
     report::{Budget, Line, Unit},
@@ -15,17 +15,20 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{Request, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use std::net::SocketAddr;
+use std::{fs, net::SocketAddr, path::Path};
 use tokio::{net::TcpStream, runtime::Runtime};
 
 const BUDGET: Budget = Budget::RatioAtLeast(2.0);
 const CALLERS: u32 = 16;
+/// Calls of an instance that is used again.
+const REUSE: u32 = 1000;
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("invocation")?;
-    let (hello, bench) = (paths::guest("hello")?, paths::guest("bench")?);
-    let apps = [App::fresh("hello", &hello), App::fresh("bench", &bench)];
-    let host = host::run_apps(settings, &folder, &host::in_memory()?, &apps)?;
+    let (used, fresh) = (
+        start(settings, &folder.join("used"), REUSE)?,
+        start(settings, &folder.join("fresh"), 1)?,
+    );
     let server = native::start(&folder)?;
     let runtime = loops::runtime()?;
     let mut lines = Vec::new();
@@ -36,11 +39,14 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
         } else {
             settings.calls / 2
         };
-        let [invoke, fetch, native] = alternate(
+        let guests = |host: &Host, path: &str| loops::guests(host, path, callers, calls);
+        let [invoke_used, invoke_fresh, fetch_used, fetch_fresh, native] = alternate(
             settings.rounds,
             [
-                Box::new(|| loops::guests(&host, "/bench/invoke", callers, calls)),
-                Box::new(|| loops::guests(&host, "/bench/fetch", callers, calls)),
+                Box::new(|| guests(&used, "/bench/invoke")),
+                Box::new(|| guests(&fresh, "/bench/invoke")),
+                Box::new(|| guests(&used, "/bench/fetch")),
+                Box::new(|| guests(&fresh, "/bench/fetch")),
                 Box::new(|| natives(&runtime, server.address, callers, calls)),
             ],
         )?;
@@ -50,12 +56,33 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
         } else {
             format!("{callers} callers")
         };
-        for (way, calls) in [("berth:invocation", invoke), ("wasi:http", fetch)] {
+        for (way, calls, budget) in [
+            ("berth:invocation, used instances", invoke_used, budget),
+            (
+                "berth:invocation, fresh instances",
+                invoke_fresh,
+                Budget::None,
+            ),
+            ("wasi:http, used instances", fetch_used, budget),
+            ("wasi:http, fresh instances", fetch_fresh, Budget::None),
+        ] {
             let what = format!("{way}, {who}");
             lines.push(Line::beside(&what, Unit::PerSecond, &calls, peer, budget));
         }
     }
     Ok(lines)
+}
+
+/// A host with the app that calls, and the one that is called.
+fn start(settings: &Settings, folder: &Path, reuse: u32) -> Result<Host> {
+    fs::create_dir(folder).context("making a host's folder")?;
+    let (hello, bench) = (paths::guest("hello")?, paths::guest("bench")?);
+    let called = App {
+        reuse,
+        ..App::fresh("hello", &hello)
+    };
+    let apps = [called, App::fresh("bench", &bench)];
+    host::run_apps(settings, folder, &host::in_memory()?, &apps)
 }
 
 /// Calls per second of several tasks with a connection each.

@@ -67,7 +67,7 @@ measurements! {
     Tracing tracing "what tracing costs a hello that nobody records",
     WitCall wit_call "one call of a guest to state in memory, under every policy",
     Resiliency resiliency "what a resiliency policy adds to a call of a guest",
-    Invocation invocation "calls of an app to an app of the same host, fresh instances",
+    Invocation invocation "calls of an app to an app of the same host",
     Mesh mesh "calls of an app to an app on another host, with mutual TLS",
     DaprHttpState dapr_http_state "a value of state.redis through the Dapr HTTP API",
     StateSqlite state_sqlite "writes to state.sqlite, each on the disk when it is answered",

@@ -46,7 +46,7 @@ pub fn start(folder: &Path) -> Result<Restate> {
     let tools = install()?;
     fs::write(tools.join("polyfill.mjs"), POLYFILL)?;
     fs::write(tools.join("service.mjs"), SERVICE)?;
-    let port = free_address()?.port();
+    let port = free_address().port();
     let service = Command::new("node")
         .current_dir(&tools)
         .args(["--import", "./polyfill.mjs", "service.mjs"])
@@ -56,7 +56,7 @@ pub fn start(folder: &Path) -> Result<Restate> {
         .stderr(Stdio::null())
         .spawn()
         .context("starting Restate's service")?;
-    let (ingress, admin, node) = (free_address()?, free_address()?, free_address()?);
+    let (ingress, admin, node) = (free_address(), free_address(), free_address());
     let mut command = Command::new(binary(&tools)?);
     command
         .arg("--base-dir")
