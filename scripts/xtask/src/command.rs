@@ -1,15 +1,20 @@
 //! Other programs, with errors that say what was run.
 
 use anyhow::{Context, Result, bail};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Runs a program that talks to the user itself.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
         .with_context(|| format!("starting {}", line(command)))?;
+    check(status, &line(command))
+}
+
+/// Whether a program that talked to the user itself succeeded; `line` is what was typed.
+pub fn check(status: ExitStatus, line: &str) -> Result<()> {
     if !status.success() {
-        bail!("{} failed: {status}", line(command));
+        bail!("{line} failed: {status}");
     }
     Ok(())
 }
@@ -43,7 +48,7 @@ pub fn succeeds(command: &mut Command) -> bool {
 }
 
 /// The command as one would type it.
-fn line(command: &Command) -> String {
+pub fn line(command: &Command) -> String {
     let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| word.to_string_lossy())

@@ -11,6 +11,7 @@
 )]
 
 mod bench;
+mod building;
 mod check_repo;
 mod command;
 mod component;

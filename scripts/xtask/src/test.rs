@@ -1,6 +1,10 @@
 //! `cargo xtask test`: every check, in the order in which they fail soonest.
 
-use crate::{check_repo, command, guests, repository, setup, toolchain::project};
+use crate::{
+    building::Building,
+    check_repo, command, guests, repository, setup,
+    toolchain::{native, nextest, project},
+};
 use anyhow::{Context, Result};
 use std::env;
 use std::fs;
@@ -51,18 +55,20 @@ pub fn run(soak: bool, nextest: &[String]) -> Result<()> {
 }
 
 fn steps(timetable: &mut Timetable, soak: bool, nextest: &[String]) -> Result<()> {
+    // Of the setup, what compiling needs.
+    native::ensure()?;
+    nextest::ensure()?;
+    let building = Building::begin(linting(repository::cargo().args([
+        "nextest",
+        "run",
+        "--workspace",
+        "--no-run",
+    ])))?;
     timetable.step("setup", setup::run)?;
     timetable.step("format", format)?;
     timetable.step("repository", check_repo::run)?;
     timetable.step("guests", || guests::build(guests::Group::All))?;
-    timetable.step("clippy, building", || {
-        command::run(linting(repository::cargo().args([
-            "nextest",
-            "run",
-            "--workspace",
-            "--no-run",
-        ])))
-    })?;
+    timetable.step("clippy, building", || building.finish())?;
     timetable.step("tests", || tests(soak, nextest))?;
     timetable.step("tests of the shop", shop)?;
     timetable.step("tests of the SDKs", sdks)?;

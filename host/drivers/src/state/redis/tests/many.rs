@@ -102,9 +102,9 @@ async fn a_strong_write_does_not_hold_up_others() {
     };
     let strong = store.set(strong);
     tokio::pin!(strong);
-    // It waits a second for the replica; a thousand others pass meanwhile.
+    // It waits a second for the replica; others pass meanwhile, each of which would wait as long behind it.
     let others = async {
-        for _ in 0..1000 {
+        for _ in 0..10 {
             store.set(set("other", "v")).await.unwrap();
         }
     };
