@@ -1,10 +1,12 @@
-//! From the start of the process to the first answer, with a guest that an earlier process has compiled.
+//! From the start of the process to the first answer, with a guest that an earlier process has compiled. Both are ended as
+//! an operator ends them, so that no journal of a host that was killed is read.
 
 use crate::{
     host, paths,
     peers::wasmtime::Wasmtime,
     report::{Budget, Line, Unit},
     samples::alternate,
+    server::Server,
     settings::Settings,
 };
 use anyhow::Result;
@@ -24,17 +26,16 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     )?;
     let cache = format!("cache-config={}", cache.display());
     let options = ["-C", "cache=y", "-C", &cache];
-    let milliseconds = |server: crate::server::Server| server.started_in.as_secs_f64() * 1000.0;
+    let milliseconds = |mut server: Server| {
+        server.terminate()?;
+        Ok(server.started_in.as_secs_f64() * 1000.0)
+    };
     // The first start of each compiles the guest: it is the one that does not count.
     let [ours, theirs] = alternate(
         settings.starts,
         [
-            Box::new(|| host::run_guest(settings, &guest, &folder).map(milliseconds)),
-            Box::new(|| {
-                wasmtime
-                    .serve(&guest, &options, &folder, "/")
-                    .map(milliseconds)
-            }),
+            Box::new(|| milliseconds(host::run_guest(settings, &guest, &folder)?)),
+            Box::new(|| milliseconds(wasmtime.serve(&guest, &options, &folder, "/")?)),
         ],
     )?;
     let name = format!("{} serve", wasmtime.version()?);
