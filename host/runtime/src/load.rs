@@ -180,7 +180,7 @@ impl Loader {
             self.idle.clone(),
             self.surroundings.clone(),
         );
-        let workflow_pre = || workflow_pre(&platform.workflow_linker, &component);
+        let workflow_pre = || workflow_pre(platform.workflow_linker()?, &component);
         let guest =
             Guest::new(Arc::new(context), code_digest, pre, workflow_pre).map_err(|error| {
                 one(

@@ -7,27 +7,35 @@ use crate::{
     link, workflow,
 };
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use wasmtime::{Engine, component::Linker};
 
 /// An engine and its linker.
 pub(crate) struct Platform {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<GuestState>,
-    /// For instances that run a workflow.
-    pub(crate) workflow_linker: Linker<GuestState>,
+    /// For instances that run a workflow. Most hosts have none.
+    workflow_linker: OnceLock<Linker<GuestState>>,
 }
 
 impl Platform {
     fn new(instances: u32, concurrency: Concurrency) -> anyhow::Result<Self> {
         let engine = engine::engine(instances, concurrency)?;
         let linker = link::linker(&engine, concurrency)?;
-        let workflow_linker = workflow::linker(&engine)?;
         Ok(Self {
             engine,
             linker,
-            workflow_linker,
+            workflow_linker: OnceLock::new(),
         })
+    }
+
+    /// The linker of instances that run a workflow, made for the first guest that has any.
+    pub(crate) fn workflow_linker(&self) -> anyhow::Result<&Linker<GuestState>> {
+        if let Some(linker) = self.workflow_linker.get() {
+            return Ok(linker);
+        }
+        let linker = workflow::linker(&self.engine)?;
+        Ok(self.workflow_linker.get_or_init(|| linker))
     }
 }
 

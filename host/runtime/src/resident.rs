@@ -49,7 +49,9 @@ impl Resident {
     /// To be called at the end of each call to a fresh instance, while its memory is as the call left it.
     pub(crate) fn after_call(&self) {
         let calls = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        if (calls.is_power_of_two() || calls.is_multiple_of(CALLS))
+        // Not at the first, whose caller has waited for the host to start.
+        if calls > 1
+            && (calls.is_power_of_two() || calls.is_multiple_of(CALLS))
             && let Err(error) = self.join_ranges()
         {
             tracing::debug!(%error, "pages of guests are not kept in memory");

@@ -32,6 +32,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
@@ -66,6 +67,20 @@ impl GuestEngines {
         })))
     }
 
+    /// The same, and begins to make the engine for most guests: that takes a moment, which others can use.
+    ///
+    /// # Errors
+    /// The cache directory cannot be used.
+    pub fn begin(options: &RuntimeOptions) -> anyhow::Result<Self> {
+        let engines = Self::new(options)?;
+        let early = engines.clone();
+        // Without a thread, and where no engine can be made, the first guest that is loaded finds out.
+        let _ = thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || drop(early.0.platforms.plain()));
+        Ok(engines)
+    }
+
     /// Compiles a guest, or takes it from the cache.
     pub(crate) fn compile(&self, guest: &[u8]) -> anyhow::Result<(Arc<Platform>, Compiled)> {
         self.0.platforms.compile(&self.0.cache, guest)
@@ -84,20 +99,13 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Begins to make the engine for most guests, which takes a moment that others can use. Call it within a tokio
-    /// runtime.
-    ///
-    /// # Errors
-    /// The cache directory cannot be used.
-    pub fn new(options: &RuntimeOptions, blocks: Blocks) -> anyhow::Result<Arc<Self>> {
-        let engines = GuestEngines::new(options)?;
-        let early = engines.clone();
-        // An engine that cannot be made is the error of the first guest that is loaded.
-        tokio::task::spawn_blocking(move || drop(early.0.platforms.plain()));
-        let runtime = Self::on(engines, options.instances, blocks, Surroundings::default());
+    /// A runtime that has these engines, made for so many instances, for itself. Call it within a tokio runtime.
+    #[must_use]
+    pub fn new(engines: GuestEngines, instances: u32, blocks: Blocks) -> Arc<Self> {
+        let runtime = Self::on(engines, instances, blocks, Surroundings::default());
         let idle = Arc::downgrade(&runtime.loader.idle);
         tokio::spawn(IdleInstances::sweep(idle));
-        Ok(runtime)
+        runtime
     }
 
     /// A runtime on engines that others may use as well, with at most so many instances of its own. Instances that wait

@@ -6,7 +6,7 @@
 
 use berth_blocks::Blocks;
 use berth_resources::{Allow, App, Instances, Limits, Origin};
-use berth_runtime::{Runtime, RuntimeOptions};
+use berth_runtime::{GuestEngines, Runtime, RuntimeOptions};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -23,7 +23,11 @@ impl Host {
             instances: 4,
         };
         Self {
-            runtime: Runtime::new(&options, Blocks::new()).unwrap(),
+            runtime: Runtime::new(
+                GuestEngines::new(&options).unwrap(),
+                options.instances,
+                Blocks::new(),
+            ),
             directory,
         }
     }
@@ -150,9 +154,7 @@ async fn a_cache_directory_that_others_may_write_is_refused() {
         cache_dir: directory.path().to_owned(),
         instances: 4,
     };
-    let error = Runtime::new(&options, Blocks::new())
-        .err()
-        .expect("refused");
+    let error = GuestEngines::new(&options).err().expect("refused");
     assert!(
         error.to_string().contains("can be written by others"),
         "{error:#}"

@@ -10,6 +10,7 @@ use crate::{
 };
 use anyhow::Context;
 use berth_resources::{AppId, ByteSize, Namespace, Secret};
+use berth_runtime::{GuestEngines, RuntimeOptions};
 use berth_telemetry::{LogFormat, LogLevel, LogOptions, init_logging};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -137,15 +138,20 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         },
     };
     let _log = init_logging(options)?;
+    let settings = settings(args)?;
+    // Before all else, which is done while the engine is made.
+    let engines = GuestEngines::begin(&RuntimeOptions {
+        cache_dir: settings.cache_dir.clone(),
+        instances: settings.max_instances,
+    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("starting the async runtime")?;
-    let settings = settings(args)?;
     if let Some(building) = &settings.building {
         building.first()?;
     }
-    let outcome = runtime.block_on(host::run(settings));
+    let outcome = runtime.block_on(host::run(settings, engines));
     // A guest's compilation or a blocking file call must not hold up the end.
     runtime.shutdown_background();
     outcome

@@ -8,7 +8,7 @@ use berth_blocks::{
     registry::{InputFile, Opened},
 };
 use berth_resources::{App, Diagnostic, Severity};
-use berth_runtime::{Deployable, Runtime, RuntimeOptions};
+use berth_runtime::{Deployable, GuestEngines, Runtime, RuntimeOptions};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     io::{self, IsTerminal as _},
@@ -140,7 +140,8 @@ pub async fn check_guests(
         cache_dir: cache_dir.to_owned(),
         instances: 4,
     };
-    let runtime = Runtime::new(&options, Blocks::new())?;
+    let engines = GuestEngines::begin(&options)?;
+    let runtime = Runtime::new(engines, options.instances, Blocks::new());
     let loaded = load_all(
         &runtime,
         &Arc::new(backends),

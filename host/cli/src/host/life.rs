@@ -5,12 +5,13 @@ use super::{
     start::start, versions, watch::Watch,
 };
 use crate::failure::Failure;
+use berth_runtime::GuestEngines;
 use tokio_util::sync::CancellationToken;
 
-/// Runs until a signal or the admin API ends it.
-pub async fn run(settings: Settings) -> Result<(), Failure> {
+/// Runs until a signal or the admin API ends it. The engines are made for `settings.max_instances`.
+pub async fn run(settings: Settings, engines: GuestEngines) -> Result<(), Failure> {
     let stop = signals::listen()?;
-    let starting = start(settings, stop.clone());
+    let starting = start(settings, engines, stop.clone());
     let mut host = tokio::select! {
         started = starting => started?,
         () = stop.cancelled() => return Ok(()),

@@ -20,7 +20,7 @@ use berth_gateway::{
     admin::{Admin, AdminState, AdminToken},
     ingress::{Ingress, IngressOptions},
 };
-use berth_runtime::{Runtime, RuntimeOptions};
+use berth_runtime::{GuestEngines, Runtime};
 use berth_telemetry::Metrics;
 use std::{
     io::{self, ErrorKind},
@@ -38,17 +38,16 @@ const ADMIN_DEFAULT: SocketAddr =
 const SUBSCRIBED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Starts a host.
-pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Running, Failure> {
+pub async fn start(
+    settings: Settings,
+    engines: GuestEngines,
+    stop: CancellationToken,
+) -> Result<Running, Failure> {
     let began = Instant::now();
     let files = files_limit::raise();
     let metrics = Metrics::install()?;
     let blocks = Blocks::new();
-    let options = RuntimeOptions {
-        cache_dir: settings.cache_dir.clone(),
-        instances: settings.max_instances,
-    };
-    // First, since its engine is made meanwhile.
-    let runtime = Runtime::new(&options, blocks.clone())?;
+    let runtime = Runtime::new(engines, settings.max_instances, blocks.clone());
     let registry = registry();
     let documents = read(&settings, &registry)?;
     let lock = data_dir::claim(&settings.data_dir)?;
