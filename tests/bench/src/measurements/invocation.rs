@@ -63,7 +63,7 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
                 invoke_fresh,
                 Budget::None,
             ),
-            ("wasi:http, used instances", fetch_used, budget),
+            ("wasi:http, used instances", fetch_used, Budget::None),
             ("wasi:http, fresh instances", fetch_fresh, Budget::None),
         ] {
             let what = format!("{way}, {who}");
