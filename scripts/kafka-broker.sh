@@ -3,11 +3,11 @@
 # in memory. Builds it first if it is not there, into target/tools, which takes a quarter of an hour on two cores.
 #
 #   scripts/kafka-broker.sh [port]                              port: 9092 by default
-#   BERTH_TEST_KAFKA=127.0.0.1:9092 cargo nextest run -p berth-drivers --run-ignored only -E 'test(kafka::tests::broker)'
+#   BERTH_TEST_KAFKA=127.0.0.1:9092 cargo nextest run --workspace --run-ignored only -E 'test(kafka::tests::broker)'
 #
-# The second line runs the driver's whole conformance suite against it, or against any other broker that creates topics
-# by itself and takes messages of more than 1 MiB (Kafka: `auto.create.topics.enable=true`, `message.max.bytes=2097152`).
-# Topics and groups get names of their own for each test.
+# The second line runs the driver's whole conformance suite against it, or against any other broker that takes messages of
+# more than 1 MiB (Kafka: `message.max.bytes=2097152`). Topics and groups get names of their own for each test, which
+# creates its topics.
 set -euo pipefail
 
 version=0.6.0

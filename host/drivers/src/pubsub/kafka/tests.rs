@@ -1,5 +1,6 @@
 //! Against librdkafka's mock cluster, private to each test; [`broker`] against any broker.
 
+mod creating;
 mod faults;
 mod groups;
 mod inbox;
@@ -16,6 +17,7 @@ use berth_blocks::{
     pubsub::Attempt,
 };
 use berth_servers::MockKafka;
+use creating::Creating;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -71,7 +73,7 @@ async fn open_broker() -> Subject<dyn PubSub> {
         async move {
             let quick = [("sessionTimeout", "6s"), ("heartbeatInterval", "500ms")];
             let own = Part {
-                broker: open_at(&brokers, &quick).await,
+                broker: Creating::new(open_at(&brokers, &quick).await, &brokers),
                 prefix,
             };
             let pubsub: Arc<dyn PubSub> = Arc::new(own);
