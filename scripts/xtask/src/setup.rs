@@ -19,6 +19,13 @@ const STEPS: [Step; 9] = [
     ("servers", servers::ensure_all),
 ];
 
+/// What must be there before the host is compiled beside the other steps, and what changes the toolchain that compiles it.
+pub fn for_compiling() -> Result<()> {
+    native::ensure()?;
+    rust::describe()?;
+    nextest::ensure().map(drop)
+}
+
 /// Runs every step, with a line for each.
 pub fn run() -> Result<()> {
     for (name, step) in STEPS {

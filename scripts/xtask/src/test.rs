@@ -1,9 +1,7 @@
 //! `cargo xtask test`: every check, in the order in which they fail soonest.
 
 use crate::{
-    building::Building,
-    check_repo, command, guests, repository, setup,
-    toolchain::{native, nextest, project},
+    building::Building, check_repo, command, guests, repository, setup, toolchain::project,
 };
 use anyhow::{Context, Result};
 use std::env;
@@ -55,9 +53,7 @@ pub fn run(soak: bool, nextest: &[String]) -> Result<()> {
 }
 
 fn steps(timetable: &mut Timetable, soak: bool, nextest: &[String]) -> Result<()> {
-    // Of the setup, what compiling needs.
-    native::ensure()?;
-    nextest::ensure()?;
+    timetable.step("compilers", setup::for_compiling)?;
     let building = Building::begin(linting(repository::cargo().args([
         "nextest",
         "run",
