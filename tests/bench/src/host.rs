@@ -41,6 +41,9 @@ pub fn beside_the_benchmarks() -> Result<PathBuf> {
     Ok(binary)
 }
 
+/// Calls of an instance that is used again.
+pub const REUSE: u32 = 1000;
+
 /// An app of a host under test.
 pub struct App<'a> {
     /// Its ID, and the path of the ingress that leads to it: `/<name>`.

@@ -1,7 +1,7 @@
 //! A hello over HTTP with instances that serve many requests, beside `wasmtime serve` and beside no guest at all.
 
 use crate::{
-    host::{self, App},
+    host::{self, App, REUSE},
     paths,
     peers::{native, wasmtime::Wasmtime, wrk},
     report::{Budget, Line, Unit},
@@ -10,7 +10,6 @@ use crate::{
 };
 use anyhow::Result;
 
-const REUSE: u32 = 1000;
 const BUDGET_WASMTIME: Budget = Budget::RatioAtLeast(1.3);
 const BUDGET_NATIVE: Budget = Budget::RatioAtLeast(0.6);
 

@@ -3,7 +3,7 @@
 
 use super::loops;
 use crate::{
-    host::{self, App, Host},
+    host::{self, App, Host, REUSE},
     paths,
     peers::native,
     report::{Budget, Line, Unit},
@@ -20,8 +20,6 @@ use tokio::{net::TcpStream, runtime::Runtime};
 
 const BUDGET: Budget = Budget::RatioAtLeast(2.0);
 const CALLERS: u32 = 16;
-/// Calls of an instance that is used again.
-const REUSE: u32 = 1000;
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("invocation")?;

@@ -2,9 +2,10 @@
 //! engine that a language brings along costs both of them. Not in Python, whose guests import all building blocks, which
 //! `wasmtime serve` does not have. The host's work for a request is its processor time, the kernel's on its behalf included.
 
-use super::languages::{REUSE, app, guest, project};
+use super::languages::{app, guest, project};
 use crate::{
-    host, paths,
+    host::{self, REUSE},
+    paths,
     peers::{wasmtime::Wasmtime, wrk},
     report::{Budget, Line, Unit},
     samples::{Samples, alternate},

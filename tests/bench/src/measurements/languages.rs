@@ -4,7 +4,7 @@
 
 use super::loops;
 use crate::{
-    host::{self, App},
+    host::{self, App, REUSE},
     http, paths,
     peers::wrk,
     report::{Budget, Line, Unit},
@@ -32,8 +32,6 @@ const LANGUAGES: [(&str, &str); 5] = [
 ];
 /// The project, the app, and its path.
 pub const NAME: &str = "visits";
-/// Calls of an instance that is used again.
-pub const REUSE: u32 = 1000;
 /// Instances that wait for the store while memory is looked at.
 const WAITING: u32 = 32;
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 
 use super::loops;
 use crate::{
-    host::{self, App, Host},
+    host::{self, App, Host, REUSE},
     paths,
     peers::mutual_tls::{self, Client},
     report::{Budget, Line, Unit},
@@ -15,8 +15,6 @@ use berth_servers::Authority;
 use std::{fs, path::Path};
 
 const BUDGET: Budget = Budget::RatioAtLeast(0.8);
-/// Calls of an instance that is used again.
-const REUSE: u32 = 1000;
 
 pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     let folder = paths::scratch("mesh")?;

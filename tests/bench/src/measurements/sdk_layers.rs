@@ -1,9 +1,10 @@
 //! What the layers of an SDK cost: the template of `berth new`, which reads the state store once per request, beside a guest
 //! that does the same over the bindings alone (`tests/guests/visits`), built by the same toolchain.
 
-use super::languages::{NAME, REUSE, app, as_it_is, guest, project};
+use super::languages::{NAME, app, as_it_is, guest, project};
 use crate::{
-    host, paths,
+    host::{self, REUSE},
+    paths,
     peers::wrk,
     report::{Budget, Line, Unit},
     samples::alternate,

@@ -5,16 +5,49 @@ use crate::pubsub::{
     SubscribeRequest, TopicDepth,
 };
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 
 /// A broker of which a test sees the topics and groups of its own only: their names begin with a prefix.
 pub struct Part<B> {
-    /// The whole.
-    pub broker: B,
-    /// What no other test has.
-    pub prefix: String,
+    broker: B,
+    prefix: String,
+    prepare: Option<Prepare>,
 }
 
+/// Given the whole name of a topic.
+type Prepare = Box<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>;
+
 impl<B> Part<B> {
+    /// Of this broker, under a prefix that no other test has.
+    pub fn new(broker: B, prefix: String) -> Self {
+        Self {
+            broker,
+            prefix,
+            prepare: None,
+        }
+    }
+
+    /// With what a topic needs before each use, as on a broker that creates none by itself.
+    #[must_use]
+    pub fn preparing(
+        self,
+        prepare: impl Fn(String) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            prepare: Some(Box::new(prepare)),
+            ..self
+        }
+    }
+
+    /// The whole name of a topic that is about to be used.
+    async fn prepared(&self, topic: &str) -> String {
+        let topic = self.own(topic);
+        if let Some(prepare) = &self.prepare {
+            prepare(topic.clone()).await;
+        }
+        topic
+    }
+
     fn own(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -27,14 +60,14 @@ impl<B: PubSub> PubSub for Part<B> {
     }
 
     async fn publish(&self, message: OutboundMessage) -> Result<(), PubSubError> {
-        let topic = self.own(&message.topic);
+        let topic = self.prepared(&message.topic).await;
         let message = OutboundMessage { topic, ..message };
         self.broker.publish(message).await
     }
 
     async fn subscribe(&self, request: SubscribeRequest) -> Result<Box<dyn Consumer>, PubSubError> {
         let request = SubscribeRequest {
-            topic: self.own(&request.topic),
+            topic: self.prepared(&request.topic).await,
             group: self.own(&request.group),
             ..request
         };

@@ -1,6 +1,5 @@
 //! Against librdkafka's mock cluster, private to each test; [`broker`] against any broker.
 
-mod creating;
 mod faults;
 mod groups;
 mod inbox;
@@ -17,10 +16,13 @@ use berth_blocks::{
     pubsub::Attempt,
 };
 use berth_servers::MockKafka;
-use creating::Creating;
+use futures::future::BoxFuture;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
+    error::RDKafkaErrorCode as Code,
 };
 use std::time::Duration;
 
@@ -72,15 +74,35 @@ async fn open_broker() -> Subject<dyn PubSub> {
         let (brokers, prefix) = (brokers.clone(), prefix.clone());
         async move {
             let quick = [("sessionTimeout", "6s"), ("heartbeatInterval", "500ms")];
-            let own = Part {
-                broker: Creating::new(open_at(&brokers, &quick).await, &brokers),
-                prefix,
-            };
-            let pubsub: Arc<dyn PubSub> = Arc::new(own);
+            let own = Part::new(open_at(&brokers, &quick).await, prefix);
+            let pubsub: Arc<dyn PubSub> = Arc::new(own.preparing(creating(&brokers)));
             pubsub
         }
     };
     Subject::new(reopen().await).reopened_by(reopen)
+}
+
+/// Creates a topic that is not there, since the broker may not do so by itself.
+fn creating(
+    brokers: &str,
+) -> impl Fn(String) -> BoxFuture<'static, ()> + Send + Sync + 'static + use<> {
+    let mut config = ClientConfig::new();
+    let admin: AdminClient<DefaultClientContext> =
+        config.set("bootstrap.servers", brokers).create().unwrap();
+    let admin = Arc::new(admin);
+    move |topic| {
+        let admin = admin.clone();
+        Box::pin(async move {
+            let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
+            let created = admin.create_topics(&[new], &AdminOptions::new()).await;
+            for answer in created.unwrap() {
+                match answer {
+                    Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
+                    Err((topic, code)) => panic!("creating topic {topic}: {code}"),
+                }
+            }
+        })
+    }
 }
 
 berth_blocks::pubsub_conformance!(

@@ -36,10 +36,7 @@ async fn open_for_test(queue_type: &'static str) -> Subject<dyn PubSub> {
                 ("connectionString", url.as_str()),
                 ("queueType", queue_type),
             ];
-            let own: Arc<dyn PubSub> = Arc::new(Part {
-                broker: open_with(&entries).await,
-                prefix,
-            });
+            let own: Arc<dyn PubSub> = Arc::new(Part::new(open_with(&entries).await, prefix));
             own
         }
     };
