@@ -110,7 +110,9 @@ impl Call<'_> {
                     attempts.fetch_add(1, Ordering::Relaxed);
                     work(input)
                 };
-                let answer = run(policy, self.endpoint, deadline, input, work, judge).await;
+                // Most calls have no policy: theirs need not be as large, and be moved, as those that have.
+                let answer = Box::pin(run(policy, self.endpoint, deadline, input, work, judge));
+                let answer = answer.await;
                 let attempts = attempts.into_inner();
                 if attempts != 1 {
                     self.span.set("berth.attempts", attempts);

@@ -39,6 +39,8 @@ mod state;
 mod task;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(any(feature = "redis", feature = "postgresql"))]
+mod together;
 #[cfg(any(
     feature = "state-sqlite",
     feature = "state-redis",

@@ -1,9 +1,9 @@
 //! From a payload to the event that goes over the wire.
 
 use super::{
-    EVENT_TYPE, JSON_TYPE, SPEC_VERSION, UNKNOWN_SOURCE, essence,
+    EVENT_TYPE, JSON_TYPE, SPEC_VERSION, UNKNOWN_SOURCE,
     event::check_version,
-    is_binary, is_json,
+    is_any, is_binary, is_json,
     members::{Members, quote},
     timestamp,
 };
@@ -33,46 +33,51 @@ impl Envelope<'_> {
         let content_type = content_type
             .filter(|text| !text.is_empty())
             .unwrap_or("text/plain");
-        let event = match essence(content_type).as_str() {
-            JSON_TYPE => self.complete(&data)?,
-            _ => self.build(&data, content_type),
+        let event = if is_any(content_type, &[JSON_TYPE]) {
+            self.complete(&data)?
+        } else {
+            self.build(&data, content_type)
         };
         Ok(event.into())
     }
 
     fn build(&self, data: &[u8], content_type: &str) -> Vec<u8> {
-        let field = |name: &str, default: &str| {
-            let key = self.metadata.iter().find(|(key, _)| {
-                key.get(..11)
-                    .is_some_and(|prefix| prefix.eq_ignore_ascii_case("cloudevent."))
-                    && key
-                        .get(11..)
-                        .is_some_and(|own| own.eq_ignore_ascii_case(name))
-            });
-            key.map_or_else(|| default.to_owned(), |(_, value)| value.clone())
-        };
-        let traceparent = field("traceparent", &field("traceid", &self.traceparent()));
+        let own = self.traceparent();
+        let traceparent = self.field("traceparent", self.field("traceid", &own));
         let mut event = Members::empty();
-        event.set("id", &field("id", &uuid::Uuid::new_v4().to_string()));
-        event.set("source", &field("source", self.source()));
+        event.set("id", self.field("id", &uuid::Uuid::new_v4().to_string()));
+        event.set("source", self.field("source", self.source()));
         event.set("specversion", SPEC_VERSION);
-        event.set("type", &field("type", EVENT_TYPE));
+        event.set("type", self.field("type", EVENT_TYPE));
         event.set("time", &timestamp(Duration::ZERO));
-        let subject = field("subject", "");
+        let subject = self.field("subject", "");
         if !subject.is_empty() {
-            event.set("subject", &subject);
+            event.set("subject", subject);
         }
         event.set("datacontenttype", content_type);
         event.set("topic", self.topic);
         event.set("pubsubname", self.pubsub);
-        event.set("traceid", &field("traceid", &traceparent));
-        event.set("traceparent", &traceparent);
-        event.set("tracestate", &field("tracestate", self.carried().0));
+        event.set("traceid", self.field("traceid", traceparent));
+        event.set("traceparent", traceparent);
+        event.set("tracestate", self.field("tracestate", self.carried().0));
         self.bring(&mut event);
         self.expire(&mut event);
         let (name, json) = payload(data, content_type);
         event.set_json(name, json.into());
         event.to_json()
+    }
+
+    /// What the metadata says about a field, else what it is.
+    fn field<'f>(&'f self, name: &str, default: &'f str) -> &'f str {
+        const PREFIX: &str = "cloudevent.";
+        let overrides = |key: &str| {
+            let split = key.split_at_checked(PREFIX.len());
+            split.is_some_and(|(prefix, own)| {
+                prefix.eq_ignore_ascii_case(PREFIX) && own.eq_ignore_ascii_case(name)
+            })
+        };
+        let told = self.metadata.iter().find(|(key, _)| overrides(key));
+        told.map_or(default, |(_, value)| value)
     }
 
     /// An event of the publisher: topic and backend are ours, the rest is filled where it is missing.

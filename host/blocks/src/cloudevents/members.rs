@@ -59,24 +59,31 @@ impl<'a> Members<'a> {
             .iter()
             .map(|(name, value)| name.len() + value.len() + 4)
             .sum::<usize>();
-        let mut text = String::with_capacity(length + 2);
-        text.push('{');
+        let mut json = Vec::with_capacity(length + 2);
+        json.push(b'{');
         for (place, (name, value)) in self.iter().enumerate() {
             if place > 0 {
-                text.push(',');
+                json.push(b',');
             }
-            text.push_str(&quote(name));
-            text.push(':');
-            text.push_str(value);
+            write_quoted(name, &mut json);
+            json.push(b':');
+            json.extend_from_slice(value.as_bytes());
         }
-        text.push('}');
-        text.into_bytes()
+        json.push(b'}');
+        json
     }
 }
 
 /// A JSON string.
 pub(super) fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut json = Vec::with_capacity(text.len() + 2);
+    write_quoted(text, &mut json);
+    String::from_utf8(json).unwrap_or_default()
+}
+
+fn write_quoted(text: &str, json: &mut Vec<u8>) {
+    // Neither text nor memory can refuse to be written.
+    let _ = serde_json::to_writer(json, text);
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {

@@ -40,26 +40,32 @@ pub(crate) fn is_raw(metadata: &[(String, String)]) -> Result<bool, String> {
     }
 }
 
-/// The media type without its parameters, lower case.
-fn essence(content_type: &str) -> String {
-    content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
+/// The media type without its parameters, in either case.
+fn essence(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+fn is_any(content_type: &str, types: &[&str]) -> bool {
+    let essence = essence(content_type);
+    types.iter().any(|own| essence.eq_ignore_ascii_case(own))
 }
 
 /// Whether payloads of this type are JSON.
 fn is_json(content_type: &str) -> bool {
-    let essence = essence(content_type);
-    essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
+    let suffix = essence(content_type).rsplit_once('+').map(|(_, own)| own);
+    is_any(content_type, &["application/json", "text/json"])
+        || suffix.is_some_and(|own| own.eq_ignore_ascii_case("json"))
 }
 
 /// Whether payloads of this type are bytes that JSON cannot hold as text.
 fn is_binary(content_type: &str) -> bool {
-    let essence = essence(content_type);
-    essence == "application/octet-stream" || essence == "application/cloudevents+protobuf"
+    is_any(
+        content_type,
+        &[
+            "application/octet-stream",
+            "application/cloudevents+protobuf",
+        ],
+    )
 }
 
 /// This moment, plus something, in RFC 3339 with whole seconds.

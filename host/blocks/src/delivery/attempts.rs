@@ -14,6 +14,11 @@ impl<'p> Attempts<'p> {
         Self(policy.map(|policy| policy.begin(Endpoint::WHOLE, None)))
     }
 
+    /// Whether there may be another attempt after the next one.
+    pub(super) fn may_repeat(&self) -> bool {
+        self.0.as_ref().is_some_and(Course::may_repeat)
+    }
+
     /// Asks the circuit breaker. `None`: there is nobody to ask.
     pub(super) fn admit(&self) -> Result<Option<Permit>, Refusal> {
         self.0.as_ref().map(Course::admit).transpose()

@@ -8,7 +8,7 @@ use super::{
     delays::release_delay,
     routes::Routes,
     subscriber::{Received, Source},
-    watch::{self, Watch},
+    watch::{self, End, Watch},
 };
 use crate::{
     Blocks,
@@ -20,7 +20,6 @@ use crate::{
 use berth_resiliency::{Late, Policy, Refusal, attempt};
 use berth_telemetry::trace::Trace;
 use bytes::Bytes;
-use metrics::counter;
 use std::{
     ops::RangeInclusive,
     sync::{
@@ -71,12 +70,12 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn name(&self) -> &'static str {
+    fn end(&self) -> End {
         match self {
-            Self::Done => "success",
-            Self::Dropped(_) => "drop",
-            Self::Failed(_) => "retry",
-            Self::HandBack(..) => "handed_back",
+            Self::Done => End::Success,
+            Self::Dropped(_) => End::Drop,
+            Self::Failed(_) => End::Retry,
+            Self::HandBack(..) => End::HandedBack,
         }
     }
 }
@@ -127,15 +126,7 @@ impl Handling {
             () = keep_lease(&*message.lease, &lost) => Verdict::HandBack(Duration::ZERO, Attempt::NotCounted),
             () = self.abort.cancelled() => Verdict::HandBack(Duration::ZERO, Attempt::NotCounted),
         };
-        counter!(
-            "berth_deliveries_total",
-            "namespace" => self.plan.target.namespace.to_string(),
-            "app" => self.plan.target.app.to_string(),
-            "pubsub" => self.pubsub.to_string(),
-            "topic" => self.topic.to_string(),
-            "outcome" => verdict.name(),
-        )
-        .increment(1);
+        self.watch.count(verdict.end());
         self.answer(message, verdict).await;
     }
 
@@ -218,7 +209,9 @@ impl Handling {
                 Err(refusal) => return self.refused(refusal, attempts, number),
             };
             let timeout = policy.as_deref().and_then(Policy::timeout);
-            let answer = self.deliver(delivery.clone(), timeout).await;
+            // Most policies, and none at all, leave no further attempt, which would need the message.
+            let next = attempts.may_repeat().then(|| delivery.clone());
+            let answer = self.deliver(delivery, timeout).await;
             let pause = attempts.ended(permit, &answer);
             let reason = match answer {
                 Ok(DeliveryOutcome::Success) => return Verdict::Done,
@@ -231,9 +224,10 @@ impl Handling {
                 }
                 Err(late) => late.to_string(),
             };
-            let Some(pause) = pause else {
+            let (Some(pause), Some(next)) = (pause, next) else {
                 return Verdict::Failed(death(reason));
             };
+            delivery = next;
             self.log_retry(&reason, number, pause);
             // A subscription that stops leaves further attempts to whoever gets the message next.
             if self

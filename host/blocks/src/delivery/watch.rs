@@ -3,17 +3,47 @@
 use super::{Delivery, DeliveryOutcome, PlannedSubscription};
 use crate::{Blocks, CloudEvent, pubsub::InboundMessage};
 use berth_resiliency::Late;
+use berth_resources::{AppId, Namespace};
 use berth_telemetry::trace::{Origin, Span, SpanKind, Trace, Tracer};
-use metrics::{Histogram, histogram};
-use std::{sync::Arc, time::Instant};
+use metrics::{Counter, Histogram, counter, histogram};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 /// The deliveries of one subscription.
 pub(super) struct Watch {
     /// Of the app.
     tracer: Tracer,
     durations: Histogram,
+    namespace: Namespace,
+    app: AppId,
     pubsub: Arc<str>,
     topic: Arc<str>,
+    /// Messages by their [`End`]. Looked up once: by labels that costs more than many a delivery.
+    ended: [OnceLock<Counter>; End::COUNT],
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    Success,
+    Drop,
+    Retry,
+    HandedBack,
+}
+
+impl End {
+    const COUNT: usize = Self::HandedBack as usize + 1;
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Drop => "drop",
+            Self::Retry => "retry",
+            Self::HandedBack => "handed_back",
+        }
+    }
 }
 
 /// An attempt under way.
@@ -30,9 +60,27 @@ impl Watch {
         Self {
             tracer: blocks.tracing().tracer(&target.namespace, &target.app),
             durations: durations(plan),
+            namespace: target.namespace.clone(),
+            app: target.app.clone(),
+            ended: [const { OnceLock::new() }; End::COUNT],
             pubsub: plan.subscription.pubsub.as_str().into(),
             topic: plan.subscription.topic.as_str().into(),
         }
+    }
+
+    /// A message has come to its end here.
+    pub(super) fn count(&self, end: End) {
+        let count = self.ended[end as usize].get_or_init(|| {
+            counter!(
+                "berth_deliveries_total",
+                "namespace" => self.namespace.to_string(),
+                "app" => self.app.to_string(),
+                "pubsub" => self.pubsub.to_string(),
+                "topic" => self.topic.to_string(),
+                "outcome" => end.name(),
+            )
+        });
+        count.increment(1);
     }
 
     /// Where what is done about a message stands, outside of its deliveries.

@@ -6,12 +6,15 @@ use super::{
     settings::{Connected, Settings},
     statement::{Parameters, Statement},
 };
-use crate::task::Task;
+use crate::{
+    task::Task,
+    together::{Underway, Waiting},
+};
 use rand::RngExt as _;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -52,7 +55,7 @@ struct Shared {
     state: watch::Sender<State>,
     places: Semaphore,
     /// Calls that wait for an answer.
-    waiting: AtomicUsize,
+    underway: Underway,
     /// Answers that ever came: a connection that is stuck makes no progress here.
     answered: AtomicU64,
     /// A call was given up.
@@ -65,6 +68,7 @@ struct Call<'s> {
     session: Arc<Session>,
     answered: AtomicBool,
     _place: SemaphorePermit<'s>,
+    _waiting: Waiting,
 }
 
 impl Call<'_> {
@@ -77,7 +81,6 @@ impl Call<'_> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
         if !self.answered.load(Ordering::Relaxed) {
             self.shared.suspicion.notify_one();
         }
@@ -90,7 +93,7 @@ impl Lane {
             location: settings.location.clone(),
             state: watch::Sender::new(State::Connecting),
             places: Semaphore::new(CALLS_MAX),
-            waiting: AtomicUsize::new(0),
+            underway: Underway::default(),
             answered: AtomicU64::new(0),
             suspicion: Notify::new(),
         });
@@ -141,12 +144,12 @@ impl Lane {
         let place = shared.places.acquire().await;
         let place = place.map_err(|_| self.closing())?;
         let session = self.session().await?;
-        shared.waiting.fetch_add(1, Ordering::Relaxed);
         Ok(Call {
             shared,
             session,
             answered: AtomicBool::new(false),
             _place: place,
+            _waiting: shared.underway.begin(),
         })
     }
 
@@ -214,17 +217,15 @@ async fn keep_up(settings: Arc<Settings>, shared: Arc<Shared>) {
 /// Serves calls by this connection until it is of no use any more.
 async fn watch_over(settings: &Settings, shared: &Shared, connected: Connected) {
     let Connected { client, connection } = connected;
-    let mut driver = Task::spawn(connection);
+    let mut driver = shared.underway.spawn(connection);
     let session = Arc::new(Session::new(client, settings.query_mode));
     shared.state.send_replace(State::Up(session.clone()));
     let patience = settings.patience();
     let mut probed = Instant::now();
     loop {
         let before = shared.answered.load(Ordering::Relaxed);
-        let stuck = || {
-            shared.waiting.load(Ordering::Relaxed) > 0
-                && shared.answered.load(Ordering::Relaxed) == before
-        };
+        let stuck =
+            || shared.underway.count() > 0 && shared.answered.load(Ordering::Relaxed) == before;
         tokio::select! {
             () = driver.ended() => break,
             () = shared.suspicion.notified() => {}

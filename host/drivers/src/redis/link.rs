@@ -5,10 +5,14 @@ use super::{
     node::{NodeConnection, Role, answers_of, connect_master},
     settings::Settings,
 };
-use crate::task::Task;
+use crate::{
+    task::Task,
+    together::{Underway, Waiting},
+};
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value, aio::MultiplexedConnection};
 use std::{
     future::Future,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -34,6 +38,7 @@ enum State {
     Connecting,
     Up {
         connection: MultiplexedConnection,
+        underway: Underway,
         location: Arc<str>,
     },
     /// The last attempt failed like this: calls fail at once.
@@ -80,7 +85,8 @@ impl NodeLink {
 
     pub(super) async fn call(&self, command: &Cmd) -> Result<Value, Failure> {
         let mut up = self.up().await?;
-        let answer = up.connection.send_packed_command(command);
+        // Large, so that it stays where it is made.
+        let answer = pin!(up.connection.send_packed_command(command));
         self.outcome(answer, &up.location)
             .await
             .and_then(|value| match value {
@@ -92,13 +98,13 @@ impl NodeLink {
     pub(super) async fn pipeline(&self, commands: &Pipeline) -> Result<Vec<Value>, Failure> {
         let mut up = self.up().await?;
         let (offset, count) = answers_of(commands);
-        let answers = up.connection.send_packed_commands(commands, offset, count);
+        let answers = pin!(up.connection.send_packed_commands(commands, offset, count));
         self.outcome(answers, &up.location).await
     }
 
     async fn outcome<T>(
         &self,
-        answer: impl Future<Output = RedisResult<T>>,
+        answer: Pin<&mut impl Future<Output = RedisResult<T>>>,
         location: &str,
     ) -> Result<T, Failure> {
         let answer = match self.settings.response_timeout {
@@ -124,8 +130,9 @@ impl NodeLink {
         match &*self.shared.state.borrow() {
             State::Up {
                 connection,
+                underway,
                 location,
-            } => return Ok(Up::new(connection, location)),
+            } => return Ok(Up::new(connection, underway, location)),
             State::Down(failure) => return Err(failure.clone()),
             State::Connecting => {}
         }
@@ -152,8 +159,9 @@ impl NodeLink {
         match settled.as_deref() {
             Ok(State::Up {
                 connection,
+                underway,
                 location,
-            }) => Ok(Up::new(connection, location)),
+            }) => Ok(Up::new(connection, underway, location)),
             Ok(State::Down(failure)) => Err(failure.clone()),
             Ok(State::Connecting) | Err(_) => Err(Failure::unavailable(
                 &self.settings.location(),
@@ -167,13 +175,15 @@ impl NodeLink {
 struct Up {
     connection: MultiplexedConnection,
     location: Arc<str>,
+    _waiting: Waiting,
 }
 
 impl Up {
-    fn new(connection: &MultiplexedConnection, location: &Arc<str>) -> Self {
+    fn new(connection: &MultiplexedConnection, underway: &Underway, location: &Arc<str>) -> Self {
         Self {
             connection: connection.clone(),
             location: location.clone(),
+            _waiting: underway.begin(),
         }
     }
 }
@@ -192,6 +202,7 @@ async fn keep_up(settings: Arc<Settings>, shared: Arc<Shared>) {
                 shared.note(node.role);
                 shared.state.send_replace(State::Up {
                     connection: node.connection.clone(),
+                    underway: node.underway.clone(),
                     location: location.as_str().into(),
                 });
                 watch_over(&settings, &shared, &mut node).await;

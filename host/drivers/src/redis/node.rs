@@ -5,7 +5,7 @@ use super::{
     sentinel,
     settings::{Address, Login, Settings},
 };
-use crate::task::Task;
+use crate::{task::Task, together::Underway};
 use redis::{
     AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, Value,
     aio::MultiplexedConnection, pipe,
@@ -55,6 +55,8 @@ impl Role {
 pub(super) struct NodeConnection {
     /// Clones share it. It is dead when `driver` has ended.
     pub(super) connection: MultiplexedConnection,
+    /// Calls of those who share it.
+    pub(super) underway: Underway,
     /// Ends when the connection breaks.
     pub(super) driver: Task,
     pub(super) role: Role,
@@ -300,11 +302,13 @@ async fn greet(
     let info = login.apply(RedisConnectionInfo::default().set_db(database));
     let (mut connection, driver) =
         MultiplexedConnection::new_with_config(&info, stream, config).await?;
-    let driver = Task::spawn(driver);
+    let underway = Underway::default();
+    let driver = underway.spawn(driver);
     let role = hello(&mut connection).await?;
     tracing::debug!(server = location, ?role, "connected");
     Ok(NodeConnection {
         connection,
+        underway,
         driver,
         role,
     })

@@ -149,6 +149,17 @@ impl RedisState {
         if consistency != Some(Consistency::Strong) || replicas == 0 {
             return self.redis.call(command).await;
         }
+        // Rare, and its future is large: it would be part of that of every write.
+        Box::pin(self.write_to_replicas(key, command, replicas)).await
+    }
+
+    /// Sends one write and waits for the replicas.
+    async fn write_to_replicas(
+        &self,
+        key: &str,
+        command: &Cmd,
+        replicas: usize,
+    ) -> Result<Value, Failure> {
         let strong = self.strong.get_or_try_init(|| {
             let settings = self.redis.settings().clone().apart_for("strong");
             Redis::connected(&self.context, settings)

@@ -1,7 +1,7 @@
 //! The identity of a span: W3C trace context, the `traceparent` header, version 00.
 
 use rand::{RngExt, rngs::SmallRng};
-use std::{cell::RefCell, fmt, str::FromStr};
+use std::{borrow::Cow, cell::RefCell, fmt, str::FromStr};
 
 thread_local! {
     /// Identifiers must differ, not be hard to guess: every request that brings none gets a trace, every span an ID.
@@ -120,8 +120,7 @@ impl SpanContext {
 
 impl fmt::Display for SpanContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (trace, parent) = (hex(&self.trace_id), hex(&self.span_id));
-        write!(f, "00-{trace}-{parent}-{:02x}", self.flags)
+        f.write_str(&text(&self.to_bytes()))
     }
 }
 
@@ -144,7 +143,14 @@ impl std::error::Error for InvalidSpanContext {}
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = vec![0; bytes.len() * 2];
+    write_hex(bytes, &mut digits);
+    text(&digits).into_owned()
+}
+
+/// Digits are ASCII, so that nothing is ever replaced.
+fn text(digits: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(digits)
 }
 
 fn write_hex(bytes: &[u8], text: &mut [u8]) {

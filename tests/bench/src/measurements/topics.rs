@@ -1,9 +1,10 @@
 //! Topics of a broker beside a bare client of the same broker: messages that guests publish, each of which waits until
-//! the broker has taken it, and messages that guests handle, a fresh instance for each.
+//! the broker has taken it, and messages that guests handle: by instances that are used again, as a client is, and by a
+//! fresh instance for each.
 
 use super::loops;
 use crate::{
-    host::{self, App, Host},
+    host::{self, App, Host, REUSE},
     paths,
     report::{Budget, Line, Unit},
     samples::alternate,
@@ -23,7 +24,9 @@ pub const EVENT: &str = r#"{"data":{"orderId":"17","customerId":"ada","totalCent
 /// Messages that a bare consumer asks for at a time, as berth does.
 pub const PREFETCH: u16 = 64;
 const PUBLISHED: &str = "published";
-const GUESTS: &str = "orders";
+/// Apps, each with a topic of its name.
+const FRESH: &str = "bench";
+const USED: &str = "bench-used";
 const BARE: &str = "bare-orders";
 const PUBLISHERS: u32 = 128;
 const PAUSE: Duration = Duration::from_millis(5);
@@ -50,17 +53,24 @@ pub struct Budgets {
 /// A host whose guest handles a topic, on the backend `pubsub`.
 pub fn host(settings: &Settings, folder: &Path, backend: &str) -> Result<Host> {
     let (hello, bench) = (paths::guest("hello")?, paths::guest("bench")?);
-    let apps = [App::fresh("hello", &hello), App::fresh("bench", &bench)];
-    let subscription = format!(
-        "---\n\
-         apiVersion: dapr.io/v2alpha1\n\
-         kind: Subscription\n\
-         metadata: {{ name: {GUESTS} }}\n\
-         spec: {{ pubsubname: pubsub, topic: {GUESTS}, routes: {{ default: /orders }} }}\n\
-         scopes: [bench]\n"
-    );
+    let used = App {
+        reuse: REUSE,
+        ..App::fresh(USED, &bench)
+    };
+    let apps = [App::fresh("hello", &hello), App::fresh(FRESH, &bench), used];
+    let subscriptions = [FRESH, USED].map(|app| {
+        format!(
+            "---\n\
+             apiVersion: dapr.io/v2alpha1\n\
+             kind: Subscription\n\
+             metadata: {{ name: {app} }}\n\
+             spec: {{ pubsubname: pubsub, topic: {app}, routes: {{ default: /orders }} }}\n\
+             scopes: [{app}]\n"
+        )
+    });
     let state = host::backend("statestore", "state.in-memory", "v1", &[]);
-    host::run_apps(settings, folder, &(state + backend + &subscription), &apps)
+    let backends = state + backend + &subscriptions.concat();
+    host::run_apps(settings, folder, &backends, &apps)
 }
 
 /// Compares the host and the client.
@@ -93,15 +103,20 @@ pub fn compare<B: Bare>(
         line(&what, figures, Budget::RatioAtLeast(budgets.publish));
     }
     let messages = messages / PUBLISHERS * PUBLISHERS;
-    let figures = alternate(
+    let [used, fresh, theirs] = alternate(
         settings.rounds,
         [
-            Box::new(|| handled(runtime, host, bare, messages)),
+            Box::new(|| handled(runtime, host, bare, USED, messages)),
+            Box::new(|| handled(runtime, host, bare, FRESH, messages)),
             Box::new(|| consumed(runtime, bare, messages)),
         ],
     )?;
+    let handled = "messages handled by guests";
     let budget = Budget::RatioAtLeast(budgets.handle);
-    line("messages handled by guests", figures, budget);
+    let what = format!("{handled}, used instances");
+    line(&what, [used, theirs.clone()], budget);
+    let what = format!("{handled}, fresh instances");
+    line(&what, [fresh, theirs], Budget::None);
     Ok(lines)
 }
 
@@ -125,10 +140,16 @@ fn publish<B: Bare>(
 }
 
 /// Messages per second of a backlog that a host finds.
-fn handled<B: Bare>(runtime: &Runtime, host: &Host, bare: &Arc<B>, messages: u32) -> Result<f64> {
+fn handled<B: Bare>(
+    runtime: &Runtime,
+    host: &Host,
+    bare: &Arc<B>,
+    topic: &'static str,
+    messages: u32,
+) -> Result<f64> {
     let goal = host.delivered()? + u64::from(messages);
     host.freeze()?;
-    let published = publish(runtime, bare, GUESTS, PUBLISHERS, messages);
+    let published = publish(runtime, bare, topic, PUBLISHERS, messages);
     host.thaw()?;
     published?;
     let began = Instant::now();

@@ -40,8 +40,8 @@ pub(super) struct Entry {
 
 /// The command that publishes a message.
 pub(super) fn add(message: &OutboundMessage, trim: Option<Trim>) -> Cmd {
-    let mut add = redis::cmd("XADD");
-    add.arg(&message.topic);
+    let mut add = Cmd::with_capacity(8, message.data.len() + message.topic.len() + 64);
+    add.arg("XADD").arg(&message.topic);
     match trim {
         None => {}
         Some(Trim::Length(length)) => {
