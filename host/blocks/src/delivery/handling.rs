@@ -209,7 +209,7 @@ impl Handling {
                 Err(refusal) => return self.refused(refusal, attempts, number),
             };
             let timeout = policy.as_deref().and_then(Policy::timeout);
-            // Most policies, and none at all, leave no further attempt, which would need the message.
+            // Only a further attempt needs the message once more.
             let next = attempts.may_repeat().then(|| delivery.clone());
             let answer = self.deliver(delivery, timeout).await;
             let pause = attempts.ended(permit, &answer);
