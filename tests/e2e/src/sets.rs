@@ -106,6 +106,13 @@ impl Set {
         })
     }
 
+    /// Messages of the shop that may wait at the broker without loss; `None`: any number. The mock of Kafka forgets the
+    /// oldest of a partition that holds 5 MiB, which may be all of them, of about 700 bytes each.
+    #[must_use]
+    pub fn backlog_max(self) -> Option<u64> {
+        (self == Self::Kafka).then_some(5_000)
+    }
+
     /// Runs so many hosts on the same servers, which take over soon what a killed one held. Native programs are the app
     /// `order-service`.
     ///

@@ -6,7 +6,7 @@ use berth_servers::extent;
 use futures::{StreamExt, TryStreamExt, stream};
 use rand::{RngExt, SeedableRng, rngs::SmallRng, seq::SliceRandom};
 use serde_json::{Value, json};
-use std::env;
+use std::{env, ops::Range};
 
 const HOSTS: usize = 2;
 /// Messages of one call.
@@ -52,6 +52,11 @@ async fn messages_survive_their_hosts(set: Set, number: usize) -> Result<()> {
     fatal.truncate(kills);
     for stage in 0..stages {
         let first = CALM + stage * STAGE;
+        if let Some(most) = set.backlog_max() {
+            let long_ago = first.saturating_sub(most);
+            let before = long_ago.saturating_sub(STAGE);
+            all_handled(&fleet.hosts[0], before..long_ago).await?;
+        }
         publish(&fleet, first..first + STAGE).await?;
         if fatal.contains(&stage) {
             let victim = &mut fleet.hosts[random.random_range(0..HOSTS)];
@@ -60,7 +65,7 @@ async fn messages_survive_their_hosts(set: Set, number: usize) -> Result<()> {
             victim.restart().await?;
         }
     }
-    all_handled(&fleet.hosts[0], CALM + messages).await
+    all_handled(&fleet.hosts[0], 0..CALM + messages).await
 }
 
 /// Without a failure every message comes once.
@@ -100,8 +105,8 @@ async fn every_host_takes_part(fleet: &Fleet) -> Result<()> {
 }
 
 /// Every message was handled, and what it did was done once.
-async fn all_handled(host: &Host, messages: u64) -> Result<()> {
-    stream::iter(0..messages)
+async fn all_handled(host: &Host, numbers: Range<u64>) -> Result<()> {
+    stream::iter(numbers)
         .map(async |number| {
             let told = notification(host.client(), number).await?;
             ensure!(told["sent"] == 1, "{told}");
@@ -124,7 +129,7 @@ fn id(number: u64) -> String {
 }
 
 /// Publishes until all is taken, through hosts by turns.
-async fn publish(fleet: &Fleet, numbers: std::ops::Range<u64>) -> Result<()> {
+async fn publish(fleet: &Fleet, numbers: Range<u64>) -> Result<()> {
     let calls = numbers.clone().step_by(usize::try_from(BULK)?);
     stream::iter(calls)
         .map(|first| publish_some(fleet, first..(first + BULK).min(numbers.end)))
@@ -133,7 +138,7 @@ async fn publish(fleet: &Fleet, numbers: std::ops::Range<u64>) -> Result<()> {
         .await
 }
 
-async fn publish_some(fleet: &Fleet, numbers: std::ops::Range<u64>) -> Result<()> {
+async fn publish_some(fleet: &Fleet, numbers: Range<u64>) -> Result<()> {
     let host = &fleet.hosts[usize::try_from(numbers.start / BULK)? % HOSTS];
     let entries: Vec<_> = numbers
         .map(|number| {

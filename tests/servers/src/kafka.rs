@@ -1,6 +1,6 @@
 //! librdkafka's mock of Kafka: brokers in this process, on ports of their own. They have groups, offsets and idempotent
-//! producers, create topics (of four partitions) when they are asked for, and can be taken down; they forget everything
-//! with the process, and know neither TLS nor passwords.
+//! producers, create topics (of four partitions) when they are asked for, and can be taken down. They forget everything
+//! with the process, and of a partition all but the last 5 MiB; they know neither TLS nor passwords.
 #![allow(
     unsafe_code,
     reason = "the client has no call for how long a new group waits for members, which is three seconds per test"
