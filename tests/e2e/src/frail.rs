@@ -63,6 +63,15 @@ impl Frail {
         }
     }
 
+    /// Whether it would find what was declared after it is killed.
+    #[must_use]
+    pub fn has_saved(&self) -> bool {
+        match &self.0 {
+            Kind::RabbitMq(server, _) => server.has_saved_declarations(),
+            Kind::Redis(..) | Kind::Postgres(..) | Kind::Kafka(_) => true,
+        }
+    }
+
     /// Breaks it.
     pub fn fail(&mut self, fault: Fault) {
         match (&mut self.0, fault) {

@@ -61,6 +61,7 @@ async fn outlives(set: Set, faults: usize) -> Result<()> {
             async move { load.place_some(first..first + ROUND, &client, &tally).await }
         });
         reaches("orders are taken", async || tally.acknowledged() > 0).await?;
+        reaches("its queues are saved", async || server.has_saved()).await?;
         server.fail(fault);
         reaches("orders are refused", async || {
             tally.repeated() > 0 || placing.is_finished()

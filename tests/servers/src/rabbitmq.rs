@@ -173,15 +173,25 @@ impl RabbitMq {
         text
     }
 
+    /// Whether all that was declared would be found after a [`kill`](Self::kill): the broker writes that a declaration
+    /// came about up to two seconds after it said so, and forgets on its next start what it does not find there. It then
+    /// confirms messages that no queue gets, until a consumer declares its queue again.
+    #[must_use]
+    pub fn has_saved_declarations(&self) -> bool {
+        let log = self.saved("LATEST.LOG");
+        position(&log, "committed") >= position(&log, "presume_abort")
+    }
+
     /// Whether a quorum queue with this in its name would be found after a [`kill`](Self::kill): the broker saves the
     /// list of them half a second late, while it confirms messages at once.
     #[must_use]
     pub fn has_saved_quorum_queue(&self, part: &str) -> bool {
-        let list = "data/test@localhost/quorum/test@localhost/names.dets";
-        let saved = std::fs::read(self.folder.path().join(list)).unwrap_or_default();
-        saved
-            .windows(part.len())
-            .any(|window| window == part.as_bytes())
+        position(&self.saved("quorum/test@localhost/names.dets"), part).is_some()
+    }
+
+    fn saved(&self, file: &str) -> Vec<u8> {
+        let folder = self.folder.path().join("data/test@localhost");
+        std::fs::read(folder.join(file)).unwrap_or_default()
     }
 
     async fn ready(&mut self) {
@@ -191,6 +201,12 @@ impl RabbitMq {
             .ready(async || TcpStream::connect(("127.0.0.1", port)).await.is_ok())
             .await;
     }
+}
+
+/// Where a text occurs last.
+fn position(bytes: &[u8], text: &str) -> Option<usize> {
+    let mut windows = bytes.windows(text.len());
+    windows.rposition(|window| window == text.as_bytes())
 }
 
 /// On the loopback interface only.
