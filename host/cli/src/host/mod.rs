@@ -38,7 +38,7 @@ pub use guests::check_guests;
 pub use instances::default_max as default_max_instances;
 pub use life::run;
 pub use projects::Building;
-pub use signals::stopped;
+pub use signals::listen as listen_for_signals;
 pub use sources::Sources;
 
 use crate::args::Output;

@@ -24,12 +24,6 @@ pub fn listen() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Ends with the first SIGTERM or SIGINT.
-pub async fn stopped() -> anyhow::Result<()> {
-    listen()?.cancelled().await;
-    Ok(())
-}
-
 async fn next(terminate: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => {}

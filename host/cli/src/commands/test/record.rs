@@ -62,12 +62,14 @@ async fn listen_until_stopped(
     let serving = ingress
         .serve(recorder.clone(), everything())
         .with_context(|| format!("listening on {listen}"))?;
+    // Before anybody knows that there is something to interrupt.
+    let stop = crate::host::listen_for_signals()?;
     ui::out(&format!("http://{}", serving.address()));
     ui::note(&format!(
         "records what goes through here to {}; Ctrl-C ends it",
         host.http
     ));
-    crate::host::stopped().await?;
+    stop.cancelled().await;
     serving.drain(LAST).await;
     Ok(std::mem::take(&mut *recorder.exchanges.lock()))
 }
