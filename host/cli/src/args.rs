@@ -1,11 +1,15 @@
 //! What can be typed.
 
-use crate::commands::{
-    apps, build, ca, check, components, dlq, invoke, log_level, new, publish, run, schema, test,
-    topics, workflow,
+use crate::{
+    commands::{
+        apps, build, ca, check, components, dlq, invoke, log_level, new, publish, run, schema,
+        test, topics, workflow,
+    },
+    host::folder_of_user,
 };
+use berth_runtime::Compiler;
 use clap::{Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `--data-dir` where it is not given.
 pub const DEFAULT_DATA_DIR: &str = ".berth";
@@ -69,6 +73,52 @@ pub struct HostArgs {
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub output: Output,
+}
+
+/// How guests are compiled, and where the result is kept.
+#[derive(Debug, clap::Args)]
+pub struct CompileArgs {
+    /// Where compiled guests are kept; by default berth's folder in the user's cache folder
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "BERTH_CACHE_DIR",
+        hide_env_values = true
+    )]
+    cache_dir: Option<PathBuf>,
+    /// What guests are compiled with: `optimizing` makes fast code, `baseline` makes it in a sixth of the time
+    /// [default: optimizing, with --watch baseline]
+    #[arg(
+        long,
+        value_name = "COMPILER",
+        env = "BERTH_COMPILER",
+        hide_env_values = true,
+        value_parser = str::parse::<Compiler>
+    )]
+    compiler: Option<Compiler>,
+}
+
+impl CompileArgs {
+    /// The folder of compiled guests, for a host that has this data directory.
+    pub fn cache_dir(&self, data_dir: &Path) -> PathBuf {
+        let given = self.cache_dir.clone();
+        given.unwrap_or_else(|| default_cache_dir(data_dir))
+    }
+
+    /// The compiler: somebody who changes guests waits for it each time.
+    pub fn compiler(&self, watch: bool) -> Compiler {
+        let usual = if watch {
+            Compiler::Baseline
+        } else {
+            Compiler::Optimizing
+        };
+        self.compiler.unwrap_or(usual)
+    }
+}
+
+/// `$XDG_CACHE_HOME/berth`, `~/.cache/berth`, or a folder in the data directory where there is no home.
+fn default_cache_dir(data_dir: &Path) -> PathBuf {
+    folder_of_user("XDG_CACHE_HOME", ".cache").unwrap_or_else(|| data_dir.join("cache"))
 }
 
 /// `--output`

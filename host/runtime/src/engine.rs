@@ -7,14 +7,51 @@
 //! three) and are part of every compiled guest: changing one recompiles all of them.
 
 use crate::resident::KEPT_MAX;
-use std::time::Duration;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use std::{str::FromStr, time::Duration};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
+};
 
 /// Time between two epochs: the slice after which a computing guest lets others run.
 pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 
 /// Largest memory of a guest, whatever its manifest says.
 const MEMORY_MAX: usize = 4 << 30;
+
+/// How guests become native code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compiler {
+    /// Cranelift: fast code.
+    #[default]
+    Optimizing,
+    /// Winch: code in a sixth of the time, which runs slower; for those who wait for a changed guest. What it does not
+    /// know (tail calls, exceptions, garbage collection, some vectors) the other one compiles. The bits of a NaN depend on
+    /// the processor.
+    Baseline,
+}
+
+impl FromStr for Compiler {
+    type Err = &'static str;
+
+    /// By the names that flags have: `optimizing` or `baseline`.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "optimizing" => Ok(Self::Optimizing),
+            "baseline" => Ok(Self::Baseline),
+            _ => Err("expected optimizing or baseline"),
+        }
+    }
+}
+
+impl Compiler {
+    /// Those that may compile a guest, the preferred one first.
+    pub(crate) fn candidates(self) -> &'static [Self] {
+        match self {
+            Self::Optimizing => &[Self::Optimizing],
+            Self::Baseline => &[Self::Baseline, Self::Optimizing],
+        }
+    }
+}
 
 /// What the guests of an engine may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +64,12 @@ pub(crate) enum Concurrency {
 
 /// An engine whose pool holds this many instances at the same time. The pool reserves terabytes of addresses: on a
 /// machine that has few of them, each instance is made on demand.
-pub(crate) fn engine(instances: u32, concurrency: Concurrency) -> anyhow::Result<Engine> {
-    let mut config = base();
+pub(crate) fn engine(
+    instances: u32,
+    compiler: Compiler,
+    concurrency: Concurrency,
+) -> anyhow::Result<Engine> {
+    let mut config = base(compiler);
     config.concurrency_support(concurrency == Concurrency::Asynchronous);
     let mut pooling = config.clone();
     pooling.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
@@ -46,14 +87,19 @@ pub(crate) fn engine(instances: u32, concurrency: Concurrency) -> anyhow::Result
     Ok(engine)
 }
 
-fn base() -> Config {
+fn base(compiler: Compiler) -> Config {
     let mut config = Config::new();
+    match compiler {
+        // Histories of workflows depend on these: the same result on every CPU, from the first release on.
+        Compiler::Optimizing => config
+            .strategy(Strategy::Cranelift)
+            .relaxed_simd_deterministic(true)
+            .cranelift_nan_canonicalization(true),
+        Compiler::Baseline => config.strategy(Strategy::Winch),
+    };
     config
         .epoch_interruption(true)
         .wasm_component_model(true)
-        // Histories of workflows depend on these: the same result on every CPU, from the first release on.
-        .relaxed_simd_deterministic(true)
-        .cranelift_nan_canonicalization(true)
         .async_stack_size(2 << 20)
         .max_wasm_stack(1 << 20);
     config

@@ -42,6 +42,7 @@ mod subscriptions;
 mod surroundings;
 mod workflow;
 
+pub use engine::Compiler;
 pub use exports::Exports;
 pub use guard::DeadlineGuard;
 pub use load::{AppUsage, LoadError, LoadedApp};

@@ -5,6 +5,7 @@ use crate::{
     bindings::berth::exports::pubsub::subscriptions as wit,
     cache::{Cache, Compiled},
     delivery,
+    engine::Compiler,
     failure::Failure,
     guest::{Ready, classify},
     http as guest_http,
@@ -44,6 +45,8 @@ pub struct RuntimeOptions {
     pub cache_dir: PathBuf,
     /// Instances of all apps together; fixed while the host runs.
     pub instances: u32,
+    /// The compiler that is preferred.
+    pub compiler: Compiler,
 }
 
 /// Engines and compiled guests, which several runtimes of a process may share. Cheap to clone.
@@ -62,7 +65,7 @@ impl GuestEngines {
     /// The cache directory cannot be used.
     pub fn new(options: &RuntimeOptions) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Shared {
-            platforms: Platforms::new(options.instances),
+            platforms: Platforms::new(options.instances, options.compiler),
             cache: Cache::open(&options.cache_dir)?,
         })))
     }
@@ -77,7 +80,7 @@ impl GuestEngines {
         // Without a thread, and where no engine can be made, the first guest that is loaded finds out.
         let _ = thread::Builder::new()
             .name("engine".into())
-            .spawn(move || drop(early.0.platforms.plain()));
+            .spawn(move || drop(early.0.platforms.usual()));
         Ok(engines)
     }
 

@@ -6,7 +6,7 @@
 
 use berth_blocks::Blocks;
 use berth_resources::{Allow, App, Instances, Limits, Origin};
-use berth_runtime::{GuestEngines, Runtime, RuntimeOptions};
+use berth_runtime::{Compiler, GuestEngines, Runtime, RuntimeOptions};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -21,6 +21,7 @@ impl Host {
         let options = RuntimeOptions {
             cache_dir: directory.path().join("cache"),
             instances: 4,
+            compiler: Compiler::default(),
         };
         Self {
             runtime: Runtime::new(
@@ -153,6 +154,7 @@ async fn a_cache_directory_that_others_may_write_is_refused() {
     let options = RuntimeOptions {
         cache_dir: directory.path().to_owned(),
         instances: 4,
+        compiler: Compiler::default(),
     };
     let error = GuestEngines::new(&options).err().expect("refused");
     assert!(

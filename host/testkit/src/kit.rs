@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use berth_blocks::registry::Registry;
-use berth_runtime::{GuestEngines, RuntimeOptions};
+use berth_runtime::{Compiler, GuestEngines, RuntimeOptions};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -24,14 +24,23 @@ struct Shared {
 }
 
 impl Kit {
-    /// Compiled guests are kept in `cache_dir`.
+    /// Guests are compiled as for production, and kept in `cache_dir`.
     ///
     /// # Errors
     /// The directory cannot be used.
     pub fn new(cache_dir: &Path) -> anyhow::Result<Self> {
+        Self::compiling(cache_dir, Compiler::default())
+    }
+
+    /// The same with a compiler of your choice.
+    ///
+    /// # Errors
+    /// The directory cannot be used.
+    pub fn compiling(cache_dir: &Path, compiler: Compiler) -> anyhow::Result<Self> {
         let options = RuntimeOptions {
             cache_dir: cache_dir.to_owned(),
             instances: INSTANCES,
+            compiler,
         };
         Ok(Self(Arc::new(Shared {
             engines: GuestEngines::new(&options)?,

@@ -2,15 +2,16 @@
 
 use super::json;
 use crate::{
-    args::Output,
+    args::{CompileArgs, DEFAULT_DATA_DIR, Output},
     failure::Failure,
-    host::{Documents, Sources, check_guests, default_cache_dir},
+    host::{Documents, Sources, check_guests},
     registry::registry,
     ui,
 };
 use anyhow::Context;
 use berth_blocks::registry::Registry;
 use berth_resources::{Diagnostic, Namespace, Severity};
+use berth_runtime::RuntimeOptions;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -43,14 +44,8 @@ pub struct Args {
     /// Look at documents only: do not read and compile guests
     #[arg(long)]
     no_guests: bool,
-    /// Where compiled guests are kept; by default berth's folder in the user's cache folder
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "BERTH_CACHE_DIR",
-        hide_env_values = true
-    )]
-    cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    compile: CompileArgs,
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
@@ -97,17 +92,19 @@ async fn deep(
 ) -> Result<Vec<Diagnostic>, Failure> {
     let mut found = documents.check_secrets(registry).await?;
     if !args.no_guests && !documents.has_errors() {
-        found.extend(check_guests(documents, &args.cache_dir()).await?);
+        found.extend(check_guests(documents, &args.guests()).await?);
     }
     Ok(found)
 }
 
 impl Args {
     /// Guests are compiled into the cache, so that a run that follows does not wait for it.
-    fn cache_dir(&self) -> PathBuf {
-        let data_dir = Path::new(crate::args::DEFAULT_DATA_DIR);
-        let given = self.cache_dir.clone();
-        given.unwrap_or_else(|| default_cache_dir(data_dir))
+    fn guests(&self) -> RuntimeOptions {
+        RuntimeOptions {
+            cache_dir: self.compile.cache_dir(Path::new(DEFAULT_DATA_DIR)),
+            instances: 4,
+            compiler: self.compile.compiler(false),
+        }
     }
 }
 

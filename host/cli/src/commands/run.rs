@@ -1,7 +1,7 @@
 //! `berth run`
 
 use crate::{
-    args::{DEFAULT_DATA_DIR, LogForm, Output},
+    args::{CompileArgs, DEFAULT_DATA_DIR, LogForm, Output},
     failure::Failure,
     host::{
         self, Building, DaprHttpPort, DaprHttpSettings, FleetSettings, MeshListen, Settings,
@@ -90,14 +90,8 @@ pub struct Args {
     /// Address of the admin API with /metrics and /healthz; by default 127.0.0.1:9090, or a free port if that is taken
     #[arg(long, value_name = "ADDRESS", alias = "admin-address", value_parser = address)]
     admin: Option<SocketAddr>,
-    /// Where compiled guests are kept; by default berth's folder in the user's cache folder
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "BERTH_CACHE_DIR",
-        hide_env_values = true
-    )]
-    cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    compile: CompileArgs,
     /// Guest instances of all apps together; by default one for each 64 MiB of memory, at most 1000
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_instances: Option<u32>,
@@ -138,12 +132,10 @@ pub fn execute(args: Args) -> Result<(), Failure> {
         },
     };
     let _log = init_logging(options)?;
-    let settings = settings(args)?;
+    let guests = guests(&args);
+    let settings = settings(args, guests.instances)?;
     // Before all else, which is done while the engine is made.
-    let engines = GuestEngines::begin(&RuntimeOptions {
-        cache_dir: settings.cache_dir.clone(),
-        instances: settings.max_instances,
-    })?;
+    let engines = GuestEngines::begin(&guests)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -157,6 +149,15 @@ pub fn execute(args: Args) -> Result<(), Failure> {
     outcome
 }
 
+fn guests(args: &Args) -> RuntimeOptions {
+    let instances = args.max_instances;
+    RuntimeOptions {
+        cache_dir: args.compile.cache_dir(&args.data_dir),
+        instances: instances.unwrap_or_else(host::default_max_instances),
+        compiler: args.compile.compiler(args.watch),
+    }
+}
+
 /// `--watch`
 fn building(args: &Args) -> Option<Building> {
     args.watch.then(|| Building {
@@ -166,7 +167,7 @@ fn building(args: &Args) -> Option<Building> {
     })
 }
 
-fn settings(args: Args) -> Result<Settings, Failure> {
+fn settings(args: Args, max_instances: u32) -> Result<Settings, Failure> {
     let building = building(&args);
     let token = std::env::var("DAPR_API_TOKEN").ok();
     let dapr_http = DaprHttpSettings {
@@ -198,15 +199,10 @@ fn settings(args: Args) -> Result<Settings, Failure> {
         sources,
         fleet,
         dapr_http,
-        cache_dir: args
-            .cache_dir
-            .unwrap_or_else(|| host::default_cache_dir(&args.data_dir)),
         data_dir: args.data_dir,
         listen: args.listen,
         admin: args.admin,
-        max_instances: args
-            .max_instances
-            .unwrap_or_else(host::default_max_instances),
+        max_instances,
         watch: !args.no_watch,
         building,
         drain_timeout: args.drain_timeout,

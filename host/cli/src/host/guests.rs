@@ -12,7 +12,6 @@ use berth_runtime::{Deployable, GuestEngines, Runtime, RuntimeOptions};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     io::{self, IsTerminal as _},
-    path::Path,
     sync::Arc,
     thread::available_parallelism,
     time::Duration,
@@ -125,7 +124,7 @@ async fn load_one(
 /// Checks guests as a start would, with backends that are configured but not open.
 pub async fn check_guests(
     documents: &Documents,
-    cache_dir: &Path,
+    options: &RuntimeOptions,
 ) -> Result<Vec<Diagnostic>, Failure> {
     let mut backends = Backends::default();
     for component in &documents.resources.components {
@@ -136,11 +135,7 @@ pub async fn check_guests(
         backend.opening = Opening::Failed("only checked".into());
         backends.insert(backend);
     }
-    let options = RuntimeOptions {
-        cache_dir: cache_dir.to_owned(),
-        instances: 4,
-    };
-    let engines = GuestEngines::begin(&options)?;
+    let engines = GuestEngines::begin(options)?;
     let runtime = Runtime::new(engines, options.instances, Blocks::new());
     let loaded = load_all(
         &runtime,

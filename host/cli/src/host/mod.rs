@@ -42,11 +42,7 @@ pub use signals::listen as listen_for_signals;
 pub use sources::Sources;
 
 use crate::args::Output;
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// What `berth run` was told.
 pub struct Settings {
@@ -54,8 +50,6 @@ pub struct Settings {
     pub sources: Sources,
     /// Where embedded backends keep their data.
     pub data_dir: PathBuf,
-    /// Where compiled guests are kept.
-    pub cache_dir: PathBuf,
     /// Address of the ingress.
     pub listen: SocketAddr,
     /// Other hosts.
@@ -76,13 +70,8 @@ pub struct Settings {
     pub output: Output,
 }
 
-/// `$XDG_CACHE_HOME/berth`, `~/.cache/berth`, or a folder in the data directory where there is no home.
-pub fn default_cache_dir(data_dir: &Path) -> PathBuf {
-    folder_of_user("XDG_CACHE_HOME", ".cache").unwrap_or_else(|| data_dir.join("cache"))
-}
-
 /// berth's folder in one of the user's: the one that a variable names, else the usual one in the home directory.
-fn folder_of_user(variable: &str, usual: &str) -> Option<PathBuf> {
+pub fn folder_of_user(variable: &str, usual: &str) -> Option<PathBuf> {
     let set = |name: &str| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())

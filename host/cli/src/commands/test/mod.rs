@@ -4,9 +4,8 @@ mod record;
 
 use super::json;
 use crate::{
-    args::{DEFAULT_DATA_DIR, Output},
+    args::{CompileArgs, DEFAULT_DATA_DIR, Output},
     failure::Failure,
-    host::default_cache_dir,
     ui,
 };
 use anyhow::Context;
@@ -60,14 +59,8 @@ pub struct Args {
     /// Data directory of the host that is recorded
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, env = "BERTH_DATA_DIR", hide_env_values = true)]
     data_dir: PathBuf,
-    /// Where compiled guests are kept; by default berth's folder in the user's cache folder
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "BERTH_CACHE_DIR",
-        hide_env_values = true
-    )]
-    cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    compile: CompileArgs,
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
@@ -92,9 +85,8 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     if let Some(file) = &args.record {
         return record::record(file, &args.data_dir, args.listen);
     }
-    let cache = args.cache_dir.clone();
-    let cache = cache.unwrap_or_else(|| default_cache_dir(Path::new(DEFAULT_DATA_DIR)));
-    let kit = Kit::new(&cache)?;
+    let cache = args.compile.cache_dir(Path::new(DEFAULT_DATA_DIR));
+    let kit = Kit::compiling(&cache, args.compile.compiler(args.watch))?;
     if !args.watch {
         return args.run(&kit);
     }
