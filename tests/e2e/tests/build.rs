@@ -33,7 +33,8 @@ async fn a_program_in_typescript_becomes_a_guest_and_is_built_again_when_it_chan
     let again = build(&project).await?.json();
     assert_eq!(again["unchanged"], true, "{again}");
 
-    let host = Host::run(project.path().join("hello.wasm")).await?;
+    let host = Host::builder().source(project.path().join("hello.wasm"));
+    let host = host.baseline().start().await?;
     assert_eq!(host.client().get("/any").await?.text(), "one");
     // What does not compile leaves the guest as it is.
     project.write("src/app.ts", "export default { fetch: () => 1 + };\n")?;

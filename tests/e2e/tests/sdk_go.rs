@@ -12,7 +12,7 @@ async fn host() -> Result<(Host, Village)> {
     let village = Village::new()?;
     let limits = "  limits: { memory: 256Mi, cpuTime: 60s, timeout: 60s }";
     village.folder.app("sdk-go", &guest("sdk-go")?, limits)?;
-    let host = village.start().await?;
+    let host = village.host().baseline().start().await?;
     Ok((host, village))
 }
 

@@ -34,7 +34,7 @@ async fn programs(reuse: u32) -> Result<Host> {
          soon: { policy: constant, duration: 100ms, maxRetries: 20 }\n  targets:\n    components:\n      \
          pubsub: { inbound: { retry: soon } }\n",
     )?;
-    village.start().await
+    village.host().baseline().start().await
 }
 
 /// Calls a function of the programs and gives its result.
@@ -62,7 +62,7 @@ async fn fresh_instances_of_an_engine_find_their_pages_in_memory() -> Result<()>
     village
         .folder
         .app("programs", &guest("sdk-typescript")?, &settings)?;
-    let host = village.start().await?;
+    let host = village.host().baseline().start().await?;
     let client = host.client();
     // The host looks when it has served a power of two.
     for _ in 0..64 {

@@ -60,7 +60,8 @@ async fn run(line: &str, folder: &Path) -> Result<Finished> {
     let shared = repository().join("target/guest-build");
     let command = shell(line, folder)?.env("BERTH_TOOLS_DIR", tools);
     // Packages of others are compiled once for all templates.
-    command.env("CARGO_TARGET_DIR", shared).run().await
+    let command = command.env("CARGO_TARGET_DIR", shared);
+    command.env("BERTH_COMPILER", "baseline").run().await
 }
 
 async fn succeeds(line: &str, folder: &Path) -> Result<Finished> {
@@ -85,7 +86,8 @@ async fn follow_readme(project: &Path) -> Result<()> {
     // As the README starts it, but on ports that are free.
     let host = Host::builder()
         .source(project)
-        .data_dir(project.join(".berth"));
+        .data_dir(project.join(".berth"))
+        .baseline();
     let host = host.start().await?;
     let address = host.client().address().to_string();
     ensure!(!trying.is_empty(), "nothing to try");

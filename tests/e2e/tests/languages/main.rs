@@ -53,7 +53,7 @@ async fn shop(folder: &str) -> Result<Host> {
 
 fn host_of(example: &Path) -> Result<HostBuilder> {
     let shop = berth_e2e::shop()?;
-    let host = Host::builder().source(example.join("apps"));
+    let host = Host::builder().source(example.join("apps")).baseline();
     // Programs beside the guests are the same app, too.
     Ok(host
         .arg("--resources-path")
