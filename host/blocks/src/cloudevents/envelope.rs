@@ -4,14 +4,17 @@ use super::{
     EVENT_TYPE, JSON_TYPE, SPEC_VERSION, UNKNOWN_SOURCE,
     event::check_version,
     is_any, is_binary, is_json,
-    members::{Members, quote},
+    members::{Members, Writer, quote},
     timestamp,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use berth_telemetry::trace::Trace;
 use bytes::Bytes;
 use serde::de::IgnoredAny;
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
+
+/// About what the attributes of an event take.
+const ATTRIBUTES_BYTES: usize = 512;
 
 /// What an event says besides its payload.
 pub(crate) struct Envelope<'a> {
@@ -44,27 +47,30 @@ impl Envelope<'_> {
     fn build(&self, data: &[u8], content_type: &str) -> Vec<u8> {
         let own = self.traceparent();
         let traceparent = self.field("traceparent", self.field("traceid", &own));
-        let mut event = Members::empty();
-        event.set("id", self.field("id", &uuid::Uuid::new_v4().to_string()));
-        event.set("source", self.field("source", self.source()));
-        event.set("specversion", SPEC_VERSION);
-        event.set("type", self.field("type", EVENT_TYPE));
-        event.set("time", &timestamp(Duration::ZERO));
-        let subject = self.field("subject", "");
-        if !subject.is_empty() {
-            event.set("subject", subject);
+        let (state, baggage) = self.carried();
+        let mut id = uuid::Uuid::encode_buffer();
+        let id = uuid::Uuid::new_v4().hyphenated().encode_lower(&mut id);
+        let mut event = Writer::with_room(data.len() + ATTRIBUTES_BYTES);
+        event.string("id", self.field("id", id));
+        event.string("source", self.field("source", self.source()));
+        event.string("specversion", SPEC_VERSION);
+        event.string("type", self.field("type", EVENT_TYPE));
+        event.string("time", &timestamp(Duration::ZERO));
+        event.string_unless_empty("subject", self.field("subject", ""));
+        event.string("datacontenttype", content_type);
+        event.string("topic", self.topic);
+        event.string("pubsubname", self.pubsub);
+        event.string("traceid", self.field("traceid", traceparent));
+        event.string("traceparent", traceparent);
+        event.string("tracestate", self.field("tracestate", state));
+        // Baggage has no attribute of its own in CloudEvents: it travels as an extension, if there is any.
+        event.string_unless_empty("baggage", baggage);
+        if let Some(ahead) = self.expires_in {
+            event.string("expiration", &timestamp(ahead));
         }
-        event.set("datacontenttype", content_type);
-        event.set("topic", self.topic);
-        event.set("pubsubname", self.pubsub);
-        event.set("traceid", self.field("traceid", traceparent));
-        event.set("traceparent", traceparent);
-        event.set("tracestate", self.field("tracestate", self.carried().0));
-        self.bring(&mut event);
-        self.expire(&mut event);
         let (name, json) = payload(data, content_type);
-        event.set_json(name, json.into());
-        event.to_json()
+        event.json(name, &json);
+        event.finish()
     }
 
     /// What the metadata says about a field, else what it is.
@@ -134,15 +140,15 @@ impl Envelope<'_> {
 }
 
 /// The member that holds the payload. What claims to be JSON and is not is kept as a string, as Dapr does.
-pub(super) fn payload(data: &[u8], content_type: &str) -> (&'static str, String) {
+pub(super) fn payload<'d>(data: &'d [u8], content_type: &str) -> (&'static str, Cow<'d, str>) {
     let text = std::str::from_utf8(data);
     match text {
-        _ if is_binary(content_type) => ("data_base64", quote(&STANDARD.encode(data))),
+        _ if is_binary(content_type) => ("data_base64", quote(&STANDARD.encode(data)).into()),
         Ok(text) if is_json(content_type) && serde_json::from_str::<IgnoredAny>(text).is_ok() => {
-            ("data", text.trim().to_owned())
+            ("data", text.trim().into())
         }
-        Ok(text) => ("data", quote(text)),
+        Ok(text) => ("data", quote(text).into()),
         // Not text whatever the type says: base64 is the only form that loses nothing.
-        Err(_) => ("data_base64", quote(&STANDARD.encode(data))),
+        Err(_) => ("data_base64", quote(&STANDARD.encode(data)).into()),
     }
 }

@@ -119,7 +119,7 @@ impl CloudEvent {
         }
         let content_type = self.data_content_type.as_deref().unwrap_or_default();
         let (name, json) = payload(&self.data, content_type);
-        members.set_json(name, json.into());
+        members.set_json(name, json);
         members.extend(&self.extensions);
         members.to_json().into()
     }

@@ -55,22 +55,57 @@ impl<'a> Members<'a> {
     }
 
     pub(super) fn to_json(&self) -> Vec<u8> {
-        let length = self
+        let lengths = self
             .iter()
-            .map(|(name, value)| name.len() + value.len() + 4)
-            .sum::<usize>();
-        let mut json = Vec::with_capacity(length + 2);
-        json.push(b'{');
-        for (place, (name, value)) in self.iter().enumerate() {
-            if place > 0 {
-                json.push(b',');
-            }
-            write_quoted(name, &mut json);
-            json.push(b':');
-            json.extend_from_slice(value.as_bytes());
+            .map(|(name, value)| name.len() + value.len() + 4);
+        let mut object = Writer::with_room(lengths.sum());
+        for (name, value) in self.iter() {
+            object.json(name, value);
         }
-        json.push(b'}');
-        json
+        object.finish()
+    }
+}
+
+/// A JSON object that is written member by member. Names must differ.
+pub(super) struct Writer(Vec<u8>);
+
+impl Writer {
+    /// For members of so many bytes.
+    pub(super) fn with_room(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes + 2))
+    }
+
+    /// A member with a JSON text.
+    pub(super) fn json(&mut self, name: &str, json: &str) {
+        self.name(name);
+        self.0.extend_from_slice(json.as_bytes());
+    }
+
+    /// A member with a string.
+    pub(super) fn string(&mut self, name: &str, text: &str) {
+        self.name(name);
+        write_quoted(text, &mut self.0);
+    }
+
+    /// A member with a string, if that says something.
+    pub(super) fn string_unless_empty(&mut self, name: &str, text: &str) {
+        if !text.is_empty() {
+            self.string(name, text);
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        write_quoted(name, &mut self.0);
+        self.0.push(b':');
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        if self.0.is_empty() {
+            self.0.push(b'{');
+        }
+        self.0.push(b'}');
+        self.0
     }
 }
 
