@@ -6,8 +6,17 @@ use crate::{
     policy::{Code, Ended, Policy},
     tried::{Ending, Tried},
 };
-use std::{fmt, future::Future, task::Poll, time::Duration};
-use tokio::time::Instant;
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, sleep_until},
+};
 
 /// What an attempt consumes, and how to have it for another one.
 pub trait Input: Sized {
@@ -150,17 +159,63 @@ pub async fn attempt<F: Future>(
     timeout: Option<Duration>,
     deadline: Option<Instant>,
 ) -> Result<F::Output, Late> {
-    let mut work = std::pin::pin!(work);
+    let mut work = pin!(work);
+    let limit = || {
+        let limit = timeout.map(|timeout| (Instant::now() + timeout, Late::Timeout(timeout)));
+        let deadline = deadline.map(|deadline| (deadline, Late::Deadline));
+        // Of two that pass together it is the deadline: no time is left for another attempt.
+        deadline.into_iter().chain(limit).min_by_key(|(at, _)| *at)
+    };
     // What answers at once needs no timer.
-    if let Poll::Ready(output) = futures::poll!(work.as_mut()) {
-        return Ok(output);
+    let mut armed = None;
+    let mut timer = pin!(None);
+    poll_fn(|context| {
+        if let Poll::Ready(output) = work.as_mut().poll(context) {
+            return Poll::Ready(Ok(output));
+        }
+        if armed.is_none() {
+            armed = Some(limit().map(|(at, late)| {
+                // Work that uses up the budget of its task each time is late nevertheless.
+                timer.set(Some(unconstrained(sleep_until(at))));
+                late
+            }));
+        }
+        match (armed.flatten(), timer.as_mut().as_pin_mut()) {
+            (Some(late), Some(timer)) => timer.poll(context).map(|()| Err(late)),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{cell::Cell, future::pending};
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_waits_is_polled_when_it_begins_and_when_the_time_is_over() {
+        let polls = Cell::new(0);
+        let work = poll_fn(|_| {
+            polls.set(polls.get() + 1);
+            Poll::<()>::Pending
+        });
+        let second = Duration::from_secs(1);
+        let late = attempt(work, None, Some(Instant::now() + second)).await;
+        assert_eq!((late, polls.get()), (Err(Late::Deadline), 2));
     }
-    let limit = timeout.map(|timeout| (Instant::now() + timeout, Late::Timeout(timeout)));
-    let deadline = deadline.map(|deadline| (deadline, Late::Deadline));
-    // Of two that pass together it is the deadline: no time is left for another attempt.
-    let first = deadline.into_iter().chain(limit).min_by_key(|(at, _)| *at);
-    match first {
-        None => Ok(work.await),
-        Some((at, late)) => tokio::time::timeout_at(at, work).await.map_err(|_| late),
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_limit_and_a_deadline_the_first_counts() {
+        let second = Duration::from_secs(1);
+        for (deadline, late) in [
+            (second * 2, Late::Timeout(second)),
+            (second, Late::Deadline),
+            (second / 2, Late::Deadline),
+        ] {
+            let deadline = Instant::now() + deadline;
+            let waited = attempt(pending::<()>(), Some(second), Some(deadline)).await;
+            assert_eq!(waited, Err(late));
+        }
     }
 }
