@@ -14,7 +14,9 @@ use std::{
 
 /// How long a server may take until it answers: it may have to compile its guests.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Pause between two attempts to reach a server that starts.
+/// How long a server may take to end before it is killed.
+const LAST: Duration = Duration::from_secs(5);
+/// Pause between two looks at a server that starts or ends.
 const PAUSE: Duration = Duration::from_micros(500);
 
 /// A running server.
@@ -122,7 +124,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Nothing of it is needed afterwards; an error means that it is gone already.
+        // As an operator ends it: one that counts where its code goes says so at its end. An error means that it is gone.
+        let _ = self.signal(Signal::TERM);
+        let asked = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && asked.elapsed() < LAST {
+            thread::sleep(PAUSE);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
