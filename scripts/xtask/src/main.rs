@@ -2,7 +2,7 @@
 //!
 //! - [`setup`]: the tools, one file per [`toolchain`].
 //! - [`guests`]: what is built for Wasm; [`component`] checks the result.
-//! - [`mod@test`], [`mod@bench`], [`demo`]: the commands of the README.
+//! - [`mod@test`], [`mod@bench`], [`demo`], [`release`]: the commands of the README and of CONTRIBUTING.
 //! - [`mod@reference`]: the page of component types.
 //! - [`check_repo`], [`frozen_wit`]: rules of the repository that no compiler checks.
 #![expect(
@@ -21,6 +21,7 @@ mod frozen_wit;
 mod guests;
 mod http;
 mod reference;
+mod release;
 mod repository;
 mod setup;
 mod test;
@@ -74,6 +75,8 @@ enum Command {
         #[arg(long)]
         freeze_wit: bool,
     },
+    /// Builds berth for production, tuned by what hosts do under load.
+    Release,
     /// Runs the benchmarks.
     Bench {
         /// Passed on to the benchmarks.
@@ -102,5 +105,6 @@ fn run(command: Command) -> Result<()> {
         Command::CheckRepo { freeze_wit: true } => frozen_wit::freeze(),
         Command::CheckRepo { freeze_wit: false } => check_repo::run(),
         Command::Bench { arguments } => bench::run(&arguments),
+        Command::Release => release::run(),
     }
 }
