@@ -31,9 +31,13 @@ fn cargo() -> Result<PathBuf> {
 }
 
 fn has_target() -> Result<bool> {
+    Ok(library(TARGET)?.join("lib").is_dir())
+}
+
+/// The compiler's folder of a target.
+pub fn library(target: &str) -> Result<PathBuf> {
     let sysroot = command::output(Command::new("rustc").args(["--print", "sysroot"]))?;
-    let library = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET);
-    Ok(library.join("lib").is_dir())
+    Ok(Path::new(sysroot.trim()).join("lib/rustlib").join(target))
 }
 
 /// Builds packages of a guest workspace, and copies each to where it is wanted.
