@@ -72,7 +72,9 @@ pub(super) struct Writer(Vec<u8>);
 impl Writer {
     /// For members of so many bytes.
     pub(super) fn with_room(bytes: usize) -> Self {
-        Self(Vec::with_capacity(bytes + 2))
+        let mut json = Vec::with_capacity(bytes + 2);
+        json.push(b'{');
+        Self(json)
     }
 
     /// A member with a JSON text.
@@ -95,15 +97,14 @@ impl Writer {
     }
 
     fn name(&mut self, name: &str) {
-        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
         write_quoted(name, &mut self.0);
         self.0.push(b':');
     }
 
     pub(super) fn finish(mut self) -> Vec<u8> {
-        if self.0.is_empty() {
-            self.0.push(b'{');
-        }
         self.0.push(b'}');
         self.0
     }
