@@ -99,6 +99,10 @@ impl Server {
         self.signal(Signal::CONT)
     }
 
+    fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     fn signal(&self, signal: Signal) -> Result<()> {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).context("sending a signal to the server")
@@ -107,6 +111,13 @@ impl Server {
     /// Asks it to stop, and waits until it has.
     pub fn terminate(&mut self) -> Result<()> {
         self.signal(Signal::TERM)?;
+        self.child.wait().context("waiting for the server")?;
+        Ok(())
+    }
+
+    /// Ends it at once, as a failure of its machine does.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill().context("killing the server")?;
         self.child.wait().context("waiting for the server")?;
         Ok(())
     }
@@ -124,14 +135,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // As an operator ends it: one that counts where its code goes says so at its end. An error means that it is gone.
-        let _ = self.signal(Signal::TERM);
+        // As an operator ends it: one that counts where its code goes writes that at its end.
+        if self.runs() {
+            let _ = self.signal(Signal::TERM);
+        }
         let asked = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && asked.elapsed() < LAST {
+        while self.runs() && asked.elapsed() < LAST {
             thread::sleep(PAUSE);
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.kill();
     }
 }
 

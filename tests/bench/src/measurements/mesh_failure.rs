@@ -32,7 +32,7 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
     for round in 0..settings.rounds.min(3) {
         let caller = start(&format!("a{round}"), &App::fresh("caller", &hello))?;
         let steady = start(&format!("b{round}"), &App::fresh("hello", &hello))?;
-        let mortal = start(&format!("c{round}"), &App::fresh("hello", &hello))?;
+        let mut mortal = start(&format!("c{round}"), &App::fresh("hello", &hello))?;
         let path = "/v1.0/invoke/hello/method/hello";
         let began = Instant::now();
         while http::get(caller.address, path, PATIENCE).is_err() {
@@ -49,10 +49,11 @@ pub fn run(settings: &Settings) -> Result<Vec<Line>> {
         let during = thread::scope(|scope| {
             let during = scope.spawn(p99);
             thread::sleep(late);
-            drop(mortal);
-            during.join()
+            mortal.kill()?;
+            let during = during.join();
+            during.unwrap_or_else(|_| bail!("the load generator panicked"))
         });
-        killed.push(during.unwrap_or_else(|_| bail!("the load generator panicked"))?);
+        killed.push(during?);
         drop(steady);
     }
     let unit = Unit::Milliseconds;

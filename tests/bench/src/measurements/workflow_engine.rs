@@ -143,7 +143,7 @@ fn replay(settings: &Settings, folder: &Path, guests: &[PathBuf; 2]) -> Result<L
 fn parked(settings: &Settings, folder: &Path, guests: &[PathBuf; 2]) -> Result<[Line; 2]> {
     fresh(folder)?;
     let (mut memory, mut recovery) = (Samples::default(), Samples::default());
-    let host = start(settings, folder, guests)?;
+    let mut host = start(settings, folder, guests)?;
     ask(&host, "park", 0, PARKED)?;
     all_wait(&host, PARKED..PARKED + 1)?;
     let before = host.resident_kib()? as f64;
@@ -152,13 +152,14 @@ fn parked(settings: &Settings, folder: &Path, guests: &[PathBuf; 2]) -> Result<[
         Ok(host.metric("berth_workflow_instances_owned")? == 0.0)
     })?;
     memory.push((host.resident_kib()? as f64 - before).max(0.0) / f64::from(PARKED));
-    drop(host);
+    host.kill()?;
     for round in 0..u32::try_from(settings.starts)?.min(5) {
         let began = Instant::now();
-        let host = start(settings, folder, guests)?;
+        let mut host = start(settings, folder, guests)?;
         ask(&host, "raise", 0, round * 7 + PARKED / 2)?;
         ask(&host, "end", 0, round * 7 + PARKED / 2)?;
         recovery.push(began.elapsed().as_secs_f64() * 1e3);
+        host.kill()?;
     }
     let (each, first) = (
         format!("memory per instance that is given up, of {PARKED}"),
